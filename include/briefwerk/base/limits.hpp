@@ -1,0 +1,60 @@
+#pragma once
+
+// Every bound of the library, with its name. Values are defaults; what an administrator may change is
+// copied into the options of the part that obeys it. Sizes are in octets unless the name says otherwise.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace briefwerk::base::limits {
+
+// SMTP, RFC 5321 §4.5.3.1 (minimum each server must take) and what is taken here.
+inline constexpr std::size_t smtp_command_line = 2048;       // RFC 5321: 512, more with extensions (RFC 4954: 12288 for AUTH)
+inline constexpr std::size_t smtp_auth_line = 12288;         // RFC 4954 §4.
+inline constexpr std::size_t smtp_text_line = 1000;          // RFC 5321 §4.5.3.1.6, CRLF included; longer lines are stored as they are
+inline constexpr std::size_t smtp_reply_line = 512;          // RFC 5321 §4.5.3.1.5; longer replies of a peer are cut
+inline constexpr std::size_t smtp_reply_lines = 128;         // lines of one reply of a peer
+inline constexpr std::size_t smtp_recipients = 1000;         // a transaction; RFC 5321 asks for 100
+inline constexpr std::size_t smtp_transactions = 10000;      // a connection (LIMITS MAILMAX)
+inline constexpr std::size_t smtp_bad_commands = 20;         // then 421
+inline constexpr std::size_t smtp_received_headers = 100;    // RFC 5321 §6.3, loop detection
+inline constexpr std::uint64_t message_size = 50ull << 20;   // SIZE, APPENDLIMIT
+
+// Message format.
+inline constexpr std::size_t address_local_part = 64;        // RFC 5321 §4.5.3.1.1
+inline constexpr std::size_t address_domain = 255;           // RFC 5321 §4.5.3.1.2
+inline constexpr std::size_t address_path = 998;             // SMTPUTF8 and quoting included
+inline constexpr std::size_t header_fields = 2000;           // fields of one header block; the rest counts as body
+inline constexpr std::size_t header_field_size = 256u << 10; // one field with its folding
+inline constexpr std::size_t header_block_size = 1u << 20;
+inline constexpr std::size_t mime_depth = 50;                // nested multiparts and messages; deeper is one opaque part
+inline constexpr std::size_t mime_parts = 2000;              // of one message
+inline constexpr std::size_t mime_parameters = 100;          // of one field
+inline constexpr std::size_t addresses_per_field = 5000;
+
+// IMAP.
+inline constexpr std::size_t imap_command_line = 65536;      // without literals (RFC 7162 §4 asks for 8192)
+inline constexpr std::size_t imap_literals_total = 1u << 20; // all literals of one command but APPEND's messages
+inline constexpr std::size_t imap_nesting = 50;              // parentheses of one command
+inline constexpr std::size_t imap_search_depth = 100;
+inline constexpr std::size_t imap_search_keys = 2000;
+inline constexpr std::size_t imap_set_ranges = 20000;        // ranges of one sequence set
+inline constexpr std::size_t imap_bad_commands = 20;         // then BYE
+inline constexpr std::size_t imap_mailbox_name = 1000;       // octets of UTF-8
+inline constexpr std::size_t imap_mailbox_levels = 50;
+inline constexpr std::size_t imap_keywords = 48;             // a mailbox; fits beside the system flags in 64 bits
+
+// SASL.
+inline constexpr std::size_t sasl_message = 12288;
+inline constexpr std::uint32_t scram_iterations_min = 4096;  // RFC 7677 §4
+inline constexpr std::uint32_t scram_iterations_max = 1u << 20;
+
+// DNS.
+inline constexpr std::size_t dns_records = 512;              // of one answer
+inline constexpr std::size_t dns_cname_chain = 16;
+
+// Sessions.
+inline constexpr std::size_t session_input_buffer = 16384;   // taken while there is input, given back when idle
+inline constexpr std::size_t message_in_memory = 1u << 20;   // larger messages arrive in a mapped temporary file
+
+}  // namespace briefwerk::base::limits
