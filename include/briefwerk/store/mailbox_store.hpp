@@ -1,0 +1,237 @@
+#pragma once
+
+// What IMAP, delivery, archive and tools need of stored mail. Implementations are safe for several threads and, where
+// their engine is, for several processes on several machines: no answer depends on state that only one process has.
+//
+// Reading works on snapshots: an immutable picture of one mailbox, made of shared pages. A session keeps the snapshot
+// whose sequence numbers its client knows; a change makes a new snapshot that shares all untouched pages, so comparing
+// two of them costs only the pages that differ, and an idle session holds two pointers.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "briefwerk/base/clock.hpp"
+#include "briefwerk/base/result.hpp"
+#include "briefwerk/base/task.hpp"
+#include "briefwerk/mail/address.hpp"
+#include "briefwerk/mail/flags.hpp"
+#include "briefwerk/mail/uid_set.hpp"
+#include "briefwerk/store/blob.hpp"
+#include "briefwerk/store/queue_item.hpp"
+
+namespace briefwerk::store {
+
+enum class errc {
+  no_such_mailbox = 1,
+  mailbox_exists,
+  bad_mailbox_name,   // too long, too deep, empty level, control character
+  has_children,       // DELETE of a mailbox that cannot go while others are below it
+  not_permitted,      // INBOX cannot be deleted
+  over_quota,
+  too_many_keywords,  // limits::imap_keywords
+  no_such_account,
+};
+const std::error_category& store_category() noexcept;
+inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), store_category()}; }
+
+// Stable, never reused, opaque (not the login name). Names the account's partition.
+using account_id = std::string;
+// Stable within the account, never reused; renaming keeps it. 0 is no mailbox.
+using mailbox_id = std::uint32_t;
+
+// One message of a mailbox index; fixed width on disk and in memory.
+struct message_entry {
+  std::uint32_t uid = 0;
+  std::uint32_t size = 0;          // RFC822.SIZE in octets
+  std::uint64_t modseq = 0;        // of the last change of flags (RFC 7162)
+  std::uint64_t flags = 0;         // mail::flag bits; 16..63 are the mailbox's keyword slots
+  std::int64_t internal_date = 0;  // seconds since 1970, UTC
+  std::int64_t save_date = 0;      // when it came into this mailbox (RFC 8514)
+  blob_ref blob;                   // the message, octet for octet as FETCH BODY[] answers it
+  std::array<std::uint8_t, 16> email_id{};  // of the content (RFC 8474)
+};
+
+// Immutable; shared by any number of threads.
+class mailbox_snapshot {
+ public:
+  static constexpr std::size_t page_size = 128;
+  using page = std::vector<message_entry>;  // 1 to page_size entries, ascending uid
+
+  mailbox_id id = 0;
+  std::uint32_t uid_validity = 0;
+  std::uint32_t uid_next = 1;
+  std::uint64_t highest_modseq = 1;
+  std::uint64_t total_size = 0;
+  std::uint32_t unseen = 0, deleted = 0;  // messages without \Seen; with \Deleted
+  std::vector<std::string> keywords;      // name of slot i, flag bit 16 + i
+
+  std::size_t count() const noexcept { return starts_.empty() ? 0 : starts_.back(); }
+  // Pages in ascending order; page i holds the sequence numbers page_start(i) + 1 … page_start(i) + its size.
+  std::span<const std::shared_ptr<const page>> pages() const noexcept { return pages_; }
+  std::size_t page_start(std::size_t i) const noexcept { return i == 0 ? 0 : starts_[i - 1]; }
+  // index = sequence number - 1, below count().
+  const message_entry& at(std::size_t index) const noexcept;
+  // The index of the first message whose uid is not below `uid`; count() when there is none.
+  std::size_t lower_bound(std::uint32_t uid) const noexcept;
+  const message_entry* find(std::uint32_t uid) const noexcept;
+  // First message without \Seen, as index; nothing when all are seen.
+  std::optional<std::size_t> first_unseen() const noexcept;
+
+  void set_pages(std::vector<std::shared_ptr<const page>> pages);
+
+ private:
+  std::vector<std::shared_ptr<const page>> pages_;
+  std::vector<std::uint32_t> starts_;  // running totals, one a page
+};
+using snapshot_ptr = std::shared_ptr<const mailbox_snapshot>;
+
+struct mailbox_info {
+  mailbox_id id = 0;
+  std::string name;  // UTF-8, levels separated by '/'; "INBOX" in capitals
+  std::optional<mail::special_use> use;
+  bool subscribed = false;
+  bool selectable = true;  // false: a name only (\NoSelect), or a subscription to what is gone (\NonExistent, id 0)
+  std::uint32_t uid_validity = 0;
+};
+
+struct mailbox_status {
+  std::uint32_t messages = 0, unseen = 0, deleted = 0, uid_next = 1, uid_validity = 0;
+  std::uint64_t highest_modseq = 1, size = 0;
+};
+
+// Flags of a request: system bits and keyword names (the store finds or makes their slots; names compare without case).
+struct flag_list {
+  std::uint64_t system = 0;
+  std::vector<std::string> keywords;
+};
+
+enum class flag_change : std::uint8_t { replace, add, remove };
+
+struct appended {
+  std::uint32_t uid_validity = 0, uid = 0;
+};
+
+struct uid_mapping {  // COPYUID; `from` and `to` have the same order and number
+  std::uint32_t uid_validity = 0;
+  std::vector<std::uint32_t> from, to;
+};
+
+struct flags_changed {
+  snapshot_ptr after;
+  std::vector<std::uint32_t> changed;   // uids whose flags are now as asked, ascending
+  std::vector<std::uint32_t> modified;  // uids left alone since their modseq is above unchanged_since
+};
+
+// A message on its way into mailboxes and the queue. The octets are kept alive by the caller until the answer.
+struct message_source {
+  std::string_view octets;
+  std::string_view summary;  // serialised mail::message_summary of exactly these octets
+};
+
+// Where a delivered or appended message goes.
+struct local_target {
+  account_id account;
+  std::string mailbox = "INBOX";
+  flag_list flags;
+  std::optional<std::int64_t> internal_date;  // absent: now
+  bool create_mailbox = false;                // Sieve's fileinto :create; APPEND never
+  bool fall_back_to_inbox = true;             // false: errc::no_such_mailbox
+  bool ignore_quota = false;
+};
+
+// Message octets, decompressed and verified, alive as long as this.
+class message_octets {
+ public:
+  message_octets() = default;
+  message_octets(std::string_view view, std::shared_ptr<const void> keep) : view_(view), keep_(std::move(keep)) {}
+  std::string_view view() const noexcept { return view_; }
+
+ private:
+  std::string_view view_;
+  std::shared_ptr<const void> keep_;
+};
+
+struct stored_summary {
+  std::uint32_t uid = 0;
+  std::string summary;  // serialised mail::message_summary
+};
+
+// RAII: the callback is not called any more when this is gone.
+class subscription {
+ public:
+  virtual ~subscription() = default;
+};
+
+// Answers come on the asking chain's executor. Views and references given stay the caller's until the answer.
+class mailbox_store {
+ public:
+  virtual ~mailbox_store() = default;
+
+  // Makes INBOX and the special-use mailboxes (Sent, Drafts, Junk, Trash, Archive), subscribed. Does nothing where they are.
+  virtual base::task<base::status> create_account(account_id account) = 0;
+  // Erases everything of the account.
+  virtual base::task<base::status> remove_account(account_id account) = 0;
+
+  virtual base::task<base::result<std::vector<mailbox_info>>> list(account_id account) = 0;  // by name, INBOX first
+  virtual base::task<base::result<mailbox_info>> find(account_id account, std::string name) = 0;
+  // Makes missing parents, as mailboxes that can be selected.
+  virtual base::task<base::result<mailbox_info>> create(account_id account, std::string name,
+                                                        std::optional<mail::special_use> use) = 0;
+  // Children go along. Renaming INBOX moves its messages to a new mailbox (RFC 9051 §6.3.6).
+  virtual base::task<base::status> rename(account_id account, std::string from, std::string to) = 0;
+  // With children the mailbox becomes a name that cannot be selected (RFC 9051 §6.3.5).
+  virtual base::task<base::status> remove(account_id account, std::string name) = 0;
+  virtual base::task<base::status> subscribe(account_id account, std::string name, bool subscribed) = 0;
+
+  virtual base::task<base::result<mailbox_status>> status(account_id account, mailbox_id mailbox) = 0;
+  // Answers from a cache when nothing changed; does not suspend then.
+  virtual base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) = 0;
+
+  // Delivery: one durable, atomic commit for all targets and the queue. The answer has one result for each target, in
+  // order: a target over quota, say, fails alone. When the commit itself fails, nothing was stored anywhere.
+  virtual base::task<base::result<std::vector<base::result<appended>>>> deliver(message_source message,
+                                                                                std::vector<local_target> targets,
+                                                                                std::vector<queue_item> queue) = 0;
+  // APPEND: several messages, all or none; pieces[i] goes to targets[i].
+  virtual base::task<base::result<std::vector<appended>>> append(std::vector<message_source> pieces,
+                                                                 std::vector<local_target> targets) = 0;
+
+  virtual base::task<base::result<flags_changed>> change_flags(account_id account, mailbox_id mailbox, mail::uid_set uids,
+                                                               flag_change how, flag_list flags,
+                                                               std::optional<std::uint64_t> unchanged_since) = 0;
+  virtual base::task<base::result<uid_mapping>> copy(account_id account, mailbox_id from, mail::uid_set uids,
+                                                     mailbox_id to) = 0;
+  virtual base::task<base::result<uid_mapping>> move(account_id account, mailbox_id from, mail::uid_set uids,
+                                                     mailbox_id to) = 0;
+  // Removes the messages of `uids` that have \Deleted (all such messages where `uids` is absent). Answers their uids.
+  virtual base::task<base::result<std::vector<std::uint32_t>>> expunge(account_id account, mailbox_id mailbox,
+                                                                       std::optional<mail::uid_set> uids) = 0;
+
+  // What was kept of the messages first ≤ uid ≤ last at delivery, ascending, at most `most` rows (the rest by asking
+  // again from the last uid + 1). Messages that are gone are left out.
+  virtual base::task<base::result<std::vector<stored_summary>>> summaries(account_id account, mailbox_id mailbox,
+                                                                          std::uint32_t first, std::uint32_t last,
+                                                                          std::size_t most) = 0;
+  virtual base::task<base::result<message_octets>> read(blob_ref blob) = 0;
+
+  struct quota_usage {
+    std::uint64_t used_octets = 0, used_messages = 0;
+  };
+  virtual base::task<base::result<quota_usage>> usage(account_id account) = 0;
+
+  // `changed` is called from a thread of the store after each commit that touched the mailbox (mailbox 0: the list of
+  // mailboxes); it must only note the fact and post to its executor.
+  virtual std::unique_ptr<subscription> watch(account_id account, std::function<void(mailbox_id)> changed) = 0;
+};
+
+}  // namespace briefwerk::store
+
+template <>
+struct std::is_error_code_enum<briefwerk::store::errc> : std::true_type {};
