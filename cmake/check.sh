@@ -1,0 +1,63 @@
+#!/bin/sh
+# Installs what the tests need, builds the test preset, runs everything under ctest.
+#   sh cmake/check.sh                      all tests
+#   sh cmake/check.sh --sanitize           the unit tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
+#   sh cmake/check.sh --fuzz [SECONDS]     each fuzz target for SECONDS (60) with libFuzzer
+set -eu
+cd "$(dirname "$0")/.."
+. cmake/packages.sh
+
+mode=all
+seconds=60
+while [ $# -gt 0 ]; do
+  case $1 in
+    --sanitize) mode=sanitize ;;
+    --fuzz)
+      mode=fuzz
+      case ${2:-} in [0-9]*) seconds=$2; shift ;; esac ;;
+    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "check.sh: unknown option $1 (try --help)" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+test_packages="doctest-dev libbenchmark-dev curl swaks isync nsd procps"
+# shellcheck disable=SC2086
+install_packages $build_packages $test_packages
+
+# Compiled objects are found again in another checkout, and with precompiled headers.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+werror=
+[ -z "${CI:-}" ] || werror=-DBRIEFWERK_WERROR=ON
+
+case $mode in
+  all)
+    cmake --preset dev $werror
+    cmake --build --preset dev
+    ctest --preset dev -j2
+    ;;
+  sanitize)
+    cmake --preset asan-ubsan $werror -DBRIEFWERK_WITH_APPS=OFF
+    cmake --build --preset asan-ubsan
+    ctest --preset asan-ubsan -j2
+    ;;
+  fuzz)
+    install_packages clang-19 libclang-rt-19-dev
+    cmake --preset fuzz
+    cmake --build --preset fuzz
+    for target in $(cat build/fuzz/fuzzers.txt); do
+      room_and_name=${target#fuzz_}
+      corpus="tests/${room_and_name%%_*}/fuzz/corpus/${room_and_name#*_}"
+      found="build/fuzz/found/$target"
+      mkdir -p "$found"
+      echo "== $target"
+      build/fuzz/tests/"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="$found/" "$found" "$corpus" 2>&1 | grep -E 'ERROR|SUMMARY|stat::number_of_executed_units|artifact' || true
+      if ls "$found"/crash-* "$found"/timeout-* "$found"/oom-* >/dev/null 2>&1; then
+        echo "$target found a defect: see $found" >&2
+        exit 1
+      fi
+    done
+    ;;
+esac
