@@ -1,0 +1,11 @@
+#pragma once
+
+// The whole room.
+
+#include "briefwerk/net/certificate.hpp"
+#include "briefwerk/net/dns_resolver.hpp"
+#include "briefwerk/net/error.hpp"
+#include "briefwerk/net/io_threads.hpp"
+#include "briefwerk/net/listener.hpp"
+#include "briefwerk/net/stream.hpp"
+#include "briefwerk/net/tls_context.hpp"
