@@ -39,8 +39,10 @@ class ip_address {
 struct ip_network {
   ip_address address;
   int prefix = 0;  // 0 to 32 or 128
-  static result<ip_network> parse(std::string_view text);  // "192.0.2.0/24"; without "/" one address
-  bool contains(const ip_address& candidate) const noexcept;
+  // "192.0.2.0/24"; without "/" one address. Bits behind the prefix are cleared; a network of IPv4-mapped addresses
+  // (::ffff:0:0/96 and longer) becomes the IPv4 network.
+  static result<ip_network> parse(std::string_view text);
+  bool contains(const ip_address& candidate) const noexcept;  // false across families
   std::string to_string() const;
   auto operator<=>(const ip_network&) const = default;
 };

@@ -53,6 +53,9 @@ inline constexpr std::uint32_t scram_iterations_max = 1u << 20;
 inline constexpr std::size_t dns_records = 512;              // of one answer
 inline constexpr std::size_t dns_cname_chain = 16;
 
+// Log.
+inline constexpr std::size_t log_value = 1024;               // of one field
+
 // Sessions.
 inline constexpr std::size_t session_input_buffer = 16384;   // taken while there is input, given back when idle
 inline constexpr std::size_t message_in_memory = 1u << 20;   // larger messages arrive in a mapped temporary file

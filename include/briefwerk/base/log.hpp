@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include "briefwerk/base/clock.hpp"
@@ -40,6 +41,10 @@ class log_sink {
   // `event` is a dotted name of the vocabulary, for instance "smtp.message.accepted".
   virtual void write(log_level level, std::string_view event, std::span<const log_field> fields) noexcept = 0;
 
+  // Opens the same path again, for instance after the old file was moved away (SIGHUP). On an error the sink goes on
+  // with what it has. Nothing to do for a sink without a path.
+  virtual status reopen() noexcept { return {}; }
+
   void log(log_level level, std::string_view event, std::initializer_list<log_field> fields) noexcept {
     if (enabled(level)) write(level, event, {fields.begin(), fields.size()});
   }
@@ -47,7 +52,14 @@ class log_sink {
 
 enum class log_format : std::uint8_t { text, json };
 
-// One line per event, control characters escaped, written with one write(2) each. `path` "-" is standard error.
+// One line per event, written with one write(2) each; `path` "-" is standard error. A file is created with mode 0640
+// and appended to.
+//   text: 2026-03-01T12:00:00.000Z info smtp.message.accepted session=k3... size=4096 from="\"a b\"@example.org"
+//     Values that are not plain printable ASCII stand in quotes; control characters are \n, \t, \xNN, octets that are
+//     no UTF-8 are \xNN.
+//   json: {"time":"...","level":"info","event":"...","session":"k3...","size":4096}
+//     Octets that are no UTF-8 become U+FFFD.
+// A value is cut at limits::log_value. `time` outlives the sink.
 result<std::unique_ptr<log_sink>> open_log(const std::string& path, log_format format, log_level least, const clock& time);
 
 // Drops everything.
