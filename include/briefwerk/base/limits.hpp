@@ -17,6 +17,7 @@ inline constexpr std::size_t smtp_reply_lines = 128;         // lines of one rep
 inline constexpr std::size_t smtp_recipients = 1000;         // a transaction; RFC 5321 asks for 100
 inline constexpr std::size_t smtp_transactions = 10000;      // a connection (LIMITS MAILMAX)
 inline constexpr std::size_t smtp_bad_commands = 20;         // then 421
+inline constexpr std::size_t smtp_auth_failures = 5;          // failed authentications of one connection, then 421
 inline constexpr std::size_t smtp_received_headers = 100;    // RFC 5321 §6.3, loop detection
 inline constexpr std::uint64_t message_size = 50ull << 20;   // SIZE, APPENDLIMIT
 
