@@ -12,7 +12,7 @@
 //     else if (std::holds_alternative<smtp::start_tls>(step)) { …handshake…; session.tls_started(); }
 //     else if (auto* login = std::get_if<smtp::choose_login>(&step)) session.log_in("PLAIN", initial) or session.skip_login();
 //     else if (auto* c = std::get_if<smtp::login_challenge>(&step)) session.respond(…) or session.cancel_login();
-//     else if (std::holds_alternative<smtp::ready>(step)) session.send(message) or session.quit();
+//     else if (std::holds_alternative<smtp::ready>(step)) session.send(envelope) or session.quit();
 //     else if (std::holds_alternative<smtp::need_message>(step)) session.message(chunk, is_last);
 //     else if (std::holds_alternative<smtp::finished>(step)) …session.outcomes()…
 //     else break;                                       // close; session.failure() says why, if it was no QUIT
@@ -78,27 +78,15 @@ struct client_options {
   std::size_t rcpt_window = 100;       // RCPT commands sent ahead of their replies, so that neither side's buffers fill
 };
 
-// One message for any number of recipients. The views must stay valid until the finished step.
-struct outgoing_recipient {
-  std::string_view mailbox;          // local@domain, without angle brackets
-  dsn_notify notify;
-  std::string_view orcpt;            // "rfc822;…" with its xtext as it goes over the wire; empty: none
-};
-struct outgoing_message {
-  std::string_view sender;           // empty: <>
-  std::span<const outgoing_recipient> recipients;
-  std::optional<std::uint64_t> size; // octets, estimate
-  body_type body = body_type::unspecified;
-  bool smtputf8 = false;             // headers need it, or an address has octets above 127
-  bool requiretls = false;
-  dsn_return ret = dsn_return::unspecified;
-  std::string_view envid;            // xtext; empty: none
+// What the envelope does not say about a message.
+struct outgoing_details {
+  std::optional<std::uint64_t> size;     // octets (RFC 1870), an estimate will do
   std::optional<std::string_view> auth;  // AUTH= of MAIL: xtext or "<>" (RFC 4954 §5)
 };
 
 enum class outcome_stage : std::uint8_t { local, connection, hello, tls, login, mail, rcpt, data, end_of_data };
 struct recipient_outcome {
-  reply final;                       // 2xx: the server has taken responsibility for this recipient
+  reply answer;                      // 2xx: the server has taken responsibility for this recipient
   outcome_stage stage = outcome_stage::local;
   bool dsn_relayed = false;          // the server offered DSN and got this recipient's parameters (RFC 3461 §5.2)
 };
@@ -134,7 +122,8 @@ class client_session {
 
   // After ready. What the server cannot take (SMTPUTF8, REQUIRETLS, BINARYMIME not offered, too big) gets its outcome
   // without a word on the wire.
-  void send(const outgoing_message& message);
+  // `envelope` and the views in `details` must stay valid until the finished step.
+  void send(const mail::smtp_envelope& envelope, const outgoing_details& details = {});
   // The next octets of the message, in any sizes, CRLF lines, without dot-stuffing. Valid until the next need_message,
   // finished or close step. `last` with the final (possibly empty) chunk.
   void message(std::string_view chunk, bool last) noexcept;
@@ -210,7 +199,8 @@ class client_session {
   std::optional<reply> login_refusal_;
   outcome_stage failure_stage_ = outcome_stage::connection;
 
-  outgoing_message message_;
+  const mail::smtp_envelope* envelope_ = nullptr;
+  outgoing_details details_;
   std::vector<recipient_outcome> outcomes_;
   std::vector<std::size_t> accepted_; // recipients with 2xx, in order; LMTP's final replies follow it
   std::size_t next_rcpt_ = 0;

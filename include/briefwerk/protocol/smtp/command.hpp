@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "briefwerk/base/result.hpp"
+#include "briefwerk/mail/smtp_envelope.hpp"
 #include "briefwerk/protocol/smtp/reply.hpp"
 
 namespace briefwerk::protocol::smtp {
@@ -38,19 +39,6 @@ struct path {
   constexpr bool is_null() const noexcept { return mailbox.empty(); }
 };
 
-enum class body_type : std::uint8_t { unspecified, seven_bit, eight_bit, binary };  // RFC 6152 §2, RFC 3030 §3
-enum class dsn_return : std::uint8_t { unspecified, full, headers };                // RFC 3461 §4.3
-
-// RFC 3461 §4.1. None set: NOTIFY was not given.
-struct dsn_notify {
-  bool never = false;
-  bool success = false;
-  bool failure = false;
-  bool delay = false;
-  constexpr bool given() const noexcept { return never || success || failure || delay; }
-  constexpr bool operator==(const dsn_notify&) const = default;
-};
-
 enum class hello_kind : std::uint8_t { ehlo, helo, lhlo };
 
 struct hello_command {
@@ -65,18 +53,17 @@ struct auth_command {
 struct mail_command {
   path from;
   std::optional<std::uint64_t> size;     // octets (RFC 1870)
-  body_type body = body_type::unspecified;
+  mail::body_kind body = mail::body_kind::seven_bit;  // RFC 6152 §2, RFC 3030 §3; also when BODY was not given
   bool smtputf8 = false;
   bool requiretls = false;
-  dsn_return ret = dsn_return::unspecified;
+  mail::return_content ret = mail::return_content::not_given;
   std::optional<std::string_view> envid; // xtext as received (RFC 3461 §4.4)
   std::optional<std::string_view> auth;  // xtext as received, or "<>" (RFC 4954 §5)
 };
 struct rcpt_command {
   path to;
-  dsn_notify notify;
-  std::string_view orcpt_type;           // "rfc822"; empty: ORCPT was not given
-  std::string_view orcpt;                // xtext as received (RFC 3461 §4.2), or RFC 6533 §3 for "utf-8"
+  std::uint8_t notify_on = 0;            // bits of mail::notify (RFC 3461 §4.1); 0: NOTIFY was not given
+  std::string_view orcpt;                // "rfc822;" and xtext as received (RFC 3461 §4.2, RFC 6533 §3); empty: not given
 };
 struct data_command {};
 struct bdat_command {
@@ -103,6 +90,10 @@ using parsed_command = std::expected<command, const reply*>;
 // One line without its CRLF. `offered` decides which parameters of MAIL and RCPT are known. Addresses with octets
 // above 127 parse here; that they need SMTPUTF8 is judged for MAIL at once, for RCPT by the session.
 parsed_command parse_command(std::string_view line, const extensions& offered) noexcept;
+
+// Into the envelope, which owns its strings. False: the address does not parse; cannot happen after parse_command.
+bool add_sender(mail::smtp_envelope& envelope, const mail_command& mail);
+bool add_recipient(mail::smtp_envelope& envelope, const rcpt_command& rcpt);  // <postmaster>: an empty domain
 
 // RFC 3461 §4: xtext. Decoding fails with errc::malformed; encoding escapes "+", "=" and what is not printable ASCII.
 bool is_xtext(std::string_view text) noexcept;

@@ -86,7 +86,7 @@ struct rcpt_question { rcpt_command rcpt; };
 struct message_start_question {
   std::size_t recipients = 0;                                // accepted ones
   std::uint64_t declared_size = 0;                           // SIZE= of MAIL; 0: not given
-  body_type body = body_type::unspecified;
+  mail::body_kind body = mail::body_kind::seven_bit;
 };
 // The message is complete and no rule of the session refused it. Answer after it is durable. LMTP: one reply for each
 // accepted recipient in the order of their acceptance (RFC 2033 §4.2), or one for all.
@@ -223,7 +223,7 @@ class server_session {
   phase phase_ = phase::commands;
   asked asked_ = asked::connect;
   close_reason close_reason_ = close_reason::quit;
-  body_type body_ = body_type::unspecified;
+  mail::body_kind body_ = mail::body_kind::seven_bit;
   hello_kind hello_kind_ = hello_kind::ehlo;
   hello_kind asked_hello_ = hello_kind::ehlo;
   bool greeted_ = false;             // the connect question was put
