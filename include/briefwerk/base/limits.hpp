@@ -56,6 +56,12 @@ inline constexpr std::size_t dns_cname_chain = 16;
 
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
+// Store.
+inline constexpr std::size_t store_partition = 200;               // the name of a partition
+inline constexpr std::size_t store_key = 2048;
+inline constexpr std::size_t store_value = 16u << 20;
+inline constexpr std::uint64_t store_blob = 1ull << 30;           // one message as stored
+inline constexpr std::size_t store_encode_inline = 8192;          // blobs up to here are never compressed, so encoding costs nothing
 
 // Sessions.
 inline constexpr std::size_t session_input_buffer = 16384;   // taken while there is input, given back when idle

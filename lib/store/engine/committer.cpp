@@ -1,0 +1,354 @@
+#include "briefwerk/store/committer.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include "briefwerk/base/limits.hpp"
+#include "store/engine/names.hpp"
+#include "store/engine/overlay.hpp"
+#include "store/engine/watchers.hpp"
+
+namespace briefwerk::store {
+namespace {
+
+// After so many groups in a row in which another process was first, the writers are told.
+constexpr int conflict_rounds = 32;
+
+using steady = std::chrono::steady_clock;
+
+struct pending {
+  transaction what;
+  committer::answer done;
+  std::uint64_t octets = 0;
+  steady::time_point since;
+  std::vector<encoded_blob> blobs;
+  std::vector<blob_ref> refs;
+  std::optional<std::error_code> outcome;  // set: decided, and not to be run (again)
+  std::vector<version_number> versions;
+};
+
+// One partition of the group in work.
+struct partition_work {
+  std::unique_ptr<overlay> now;
+  bool committed = false;
+  version_number version = 0;
+};
+
+// Carries one group through: functions, commit, and again what met a conflict.
+class group_work {
+ public:
+  group_work(engine& where, std::vector<pending>& members) : where_(where), members_(members) {}
+
+  void run() {
+    std::uint64_t octets = 0;
+    for (const auto& m : members_)
+      for (const auto& blob : m.blobs) octets += blob.stored_size;
+    auto begun = where_.begin(octets);
+    if (!begun) return fail_all(begun.error());
+    place(**begun);
+    for (int round = 0; round < conflict_rounds; ++round) {
+      run_functions();
+      if (commit(**begun)) return;
+    }
+    fail_all(make_error_code(base::errc::conflict));
+  }
+
+ private:
+  void place(group& g) {
+    for (auto& m : members_) {
+      for (const auto& blob : m.blobs) {
+        auto ref = g.place(blob);
+        if (!ref) m.outcome = ref.error();
+        if (!ref) break;
+        m.refs.push_back(*ref);
+      }
+      m.versions.assign(m.what.steps.size(), 0);
+    }
+  }
+
+  base::result<partition_work*> open(const std::string& name) {
+    auto [at, fresh] = parts_.try_emplace(name);
+    partition_work& part = at->second;
+    if (!part.now) {
+      auto base = where_.read(name);
+      if (!base) return base::fail(base.error());
+      part.now = std::make_unique<overlay>(std::move(*base));
+      part.version = part.now->version();
+    }
+    return &part;
+  }
+
+  void run_functions() {
+    std::vector<overlay::undo> log;
+    for (auto& m : members_) {
+      if (m.outcome) continue;
+      const base::status ran = run_steps(m, log);
+      if (!ran) {
+        m.outcome = ran.error();
+        overlay::take_back(log);
+      }
+      log.clear();
+    }
+  }
+
+  base::status run_steps(pending& m, std::vector<overlay::undo>& log) {
+    for (auto& step : m.what.steps) {
+      auto part = open(step.partition);
+      if (!part) return base::fail(part.error());
+      if ((*part)->committed) continue;
+      batch out;
+      const base::status ran = step.apply(*(*part)->now, m.refs, out);
+      if (!ran) return ran;
+      if (!good_batch(out)) return base::fail(base::errc::malformed);
+      (*part)->now->apply(std::move(out), log);
+    }
+    return {};
+  }
+
+  // True when every member's fate is known.
+  bool commit(group& g) {
+    std::vector<change> changes;
+    for (auto& [name, part] : parts_)
+      if (!part.committed && !part.now->written().empty())
+        changes.push_back({name, part.now->version(), &part.now->written(), {}, 0});
+    g.commit(changes);
+    bool again = false;
+    std::unordered_map<std::string_view, std::error_code> failed;
+    for (const change& c : changes) {
+      partition_work& part = parts_.find(c.partition)->second;
+      if (!c.outcome) {
+        part.committed = true;
+        part.version = c.committed;
+      } else if (c.outcome == base::errc::conflict) {
+        again = true;
+        part.now.reset();
+      } else {
+        failed.emplace(c.partition, c.outcome);
+      }
+    }
+    if (again && where_.group_is_atomic()) drop_views();
+    if (!failed.empty()) fail_members(failed, where_.group_is_atomic());
+    if (again) return false;
+    for (auto& m : members_) settle(m);
+    return true;
+  }
+
+  // All stand or fall together: what was read beside the conflict is read again too.
+  void drop_views() {
+    for (auto& [name, part] : parts_)
+      if (!part.committed) part.now.reset();
+  }
+
+  void fail_members(const std::unordered_map<std::string_view, std::error_code>& failed, bool all) {
+    for (auto& m : members_) {
+      if (m.outcome) continue;
+      if (all) m.outcome = failed.begin()->second;
+      for (const auto& step : m.what.steps)
+        if (const auto at = failed.find(step.partition); at != failed.end()) m.outcome = at->second;
+    }
+  }
+
+  void settle(pending& m) {
+    if (!m.outcome) m.outcome = std::error_code();
+    if (*m.outcome) return;
+    for (std::size_t i = 0; i < m.what.steps.size(); ++i)
+      m.versions[i] = parts_.find(m.what.steps[i].partition)->second.version;
+  }
+
+  void fail_all(std::error_code why) {
+    for (auto& m : members_)
+      if (!m.outcome) m.outcome = why;
+  }
+
+  engine& where_;
+  std::vector<pending>& members_;
+  std::unordered_map<std::string, partition_work, text_hash, std::equal_to<>> parts_;
+};
+
+}  // namespace
+
+struct committer::state {
+  state(engine& where, options settings) : where_(where), settings_(settings) {
+    if (settings_.figures != nullptr) {
+      groups_ = &settings_.figures->get_counter("store.commit.groups");
+      transactions_ = &settings_.figures->get_counter("store.commit.transactions");
+      octets_ = &settings_.figures->get_counter("store.commit.octets");
+      refused_ = &settings_.figures->get_counter("store.commit.refused");
+      latency_ = &settings_.figures->get_histogram("store.commit.latency");
+      group_time_ = &settings_.figures->get_histogram("store.commit.group_time");
+    }
+    for (std::size_t i = 0; i < std::max<std::size_t>(settings_.encoders, 1); ++i)
+      encoders_.emplace_back([this] { encode_loop(); });
+    writer_ = std::thread([this] { write_loop(); });
+  }
+  state(const state&) = delete;
+
+  ~state() {
+    {
+      std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    to_encode_.notify_all();
+    for (auto& t : encoders_) t.join();
+    {
+      std::lock_guard lock(mutex_);
+      encoders_gone_ = true;
+    }
+    to_write_.notify_all();
+    writer_.join();
+  }
+
+  void submit(transaction what, answer done) {
+    auto p = std::make_unique<pending>();
+    p->what = std::move(what);
+    p->done = std::move(done);
+    bool large = false;
+    for (const auto& parts : p->what.blobs) {
+      std::uint64_t size = 0;
+      for (const auto part : parts) size += part.size();
+      large = large || size > base::limits::store_encode_inline;
+      p->octets += size;
+    }
+    if (!large) {
+      const base::status encoded = encode(*p);
+      if (!encoded) return p->done(base::fail(encoded.error()));
+    }
+    p->since = steady::now();
+    if (const auto refused = enqueue(p, large)) p->done(base::fail(*refused));
+  }
+
+ private:
+  std::optional<base::errc> enqueue(std::unique_ptr<pending>& p, bool large) {
+    std::lock_guard lock(mutex_);
+    if (closing_) return base::errc::cancelled;
+    const bool full = pending_count_ >= settings_.pending_transactions ||
+                      (pending_count_ > 0 && pending_octets_ + p->octets > settings_.pending_octets);
+    if (full) {
+      if (refused_ != nullptr) refused_->add();
+      return base::errc::limit_exceeded;
+    }
+    ++pending_count_;
+    pending_octets_ += p->octets;
+    if (large) {
+      encode_queue_.push_back(std::move(p));
+      to_encode_.notify_one();
+    } else {
+      write_queue_.push_back(std::move(p));
+      if (writer_idle_) to_write_.notify_one();
+    }
+    return std::nullopt;
+  }
+
+  base::status encode(pending& p) {
+    for (const auto& parts : p.what.blobs) {
+      auto blob = where_.encode(parts);
+      if (!blob) return base::fail(blob.error());
+      p.blobs.push_back(std::move(*blob));
+    }
+    return {};
+  }
+
+  void encode_loop() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      to_encode_.wait(lock, [&] { return closing_ || !encode_queue_.empty(); });
+      if (encode_queue_.empty()) return;
+      auto p = std::move(encode_queue_.front());
+      encode_queue_.pop_front();
+      lock.unlock();
+      const base::status encoded = encode(*p);
+      if (!encoded) p->outcome = encoded.error();
+      lock.lock();
+      write_queue_.push_back(std::move(p));
+      if (writer_idle_) to_write_.notify_one();
+    }
+  }
+
+  void write_loop() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      writer_idle_ = true;
+      to_write_.wait(lock, [&] { return encoders_gone_ || !write_queue_.empty(); });
+      writer_idle_ = false;
+      if (write_queue_.empty()) return;
+      std::vector<pending> members = take_group();
+      lock.unlock();
+      const std::size_t count = members.size();
+      const std::uint64_t octets = write_group(members);
+      members.clear();
+      lock.lock();
+      pending_count_ -= count;
+      pending_octets_ -= octets;
+    }
+  }
+
+  std::vector<pending> take_group() {
+    std::vector<pending> members;
+    std::uint64_t octets = 0;
+    while (!write_queue_.empty() && members.size() < settings_.group_transactions) {
+      auto& next = write_queue_.front();
+      if (!members.empty() && octets + next->octets > settings_.group_octets) break;
+      octets += next->octets;
+      members.push_back(std::move(*next));
+      write_queue_.pop_front();
+    }
+    return members;
+  }
+
+  std::uint64_t write_group(std::vector<pending>& members) {
+    const auto begin = steady::now();
+    group_work(where_, members).run();
+    const auto end = steady::now();
+    std::uint64_t octets = 0;
+    for (auto& m : members) {
+      octets += m.octets;
+      if (latency_ != nullptr) latency_->record(end - m.since);
+      if (*m.outcome)
+        m.done(base::fail(*m.outcome));
+      else
+        m.done(receipt{std::move(m.versions)});
+    }
+    if (groups_ != nullptr) {
+      groups_->add();
+      transactions_->add(static_cast<std::int64_t>(members.size()));
+      octets_->add(static_cast<std::int64_t>(octets));
+      group_time_->record(end - begin);
+    }
+    return octets;
+  }
+
+  engine& where_;
+  const options settings_;
+  base::counter *groups_ = nullptr, *transactions_ = nullptr, *octets_ = nullptr, *refused_ = nullptr;
+  base::histogram *latency_ = nullptr, *group_time_ = nullptr;
+
+  std::mutex mutex_;
+  std::condition_variable to_encode_, to_write_;
+  std::deque<std::unique_ptr<pending>> encode_queue_, write_queue_;
+  std::size_t pending_count_ = 0;
+  std::uint64_t pending_octets_ = 0;
+  bool writer_idle_ = false;
+  bool closing_ = false;
+  bool encoders_gone_ = false;
+  std::vector<std::thread> encoders_;
+  std::thread writer_;
+};
+
+committer::committer(engine& where) : committer(where, options{}) {}
+committer::committer(engine& where, options settings) : state_(std::make_unique<state>(where, settings)) {}
+committer::~committer() = default;
+
+void committer::submit(transaction what, answer done) { state_->submit(std::move(what), std::move(done)); }
+
+base::task<base::result<receipt>> committer::commit(transaction what) {
+  co_return co_await base::wait_for<base::result<receipt>>([&](base::completion<base::result<receipt>> done) {
+    submit(std::move(what), [done = std::move(done)](base::result<receipt> r) mutable { done(std::move(r)); });
+  });
+}
+
+}  // namespace briefwerk::store
