@@ -56,6 +56,7 @@ inline constexpr std::size_t dns_cname_chain = 16;
 
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
+
 // Store.
 inline constexpr std::size_t store_partition = 200;               // the name of a partition
 inline constexpr std::size_t store_key = 2048;
