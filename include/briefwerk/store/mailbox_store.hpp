@@ -23,7 +23,9 @@
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/flags.hpp"
 #include "briefwerk/mail/uid_set.hpp"
+#include "briefwerk/mail/special_use.hpp"
 #include "briefwerk/store/blob.hpp"
+#include "briefwerk/store/engine.hpp"
 #include "briefwerk/store/queue_item.hpp"
 
 namespace briefwerk::store {
@@ -37,6 +39,8 @@ enum class errc {
   over_quota,
   too_many_keywords,  // limits::imap_keywords
   no_such_account,
+  no_such_domain,     // an account's or alias's domain is not served here
+  domain_in_use,      // accounts or aliases are in it
 };
 const std::error_category& store_category() noexcept;
 inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), store_category()}; }
@@ -46,7 +50,7 @@ using account_id = std::string;
 // Stable within the account, never reused; renaming keeps it. 0 is no mailbox.
 using mailbox_id = std::uint32_t;
 
-// One message of a mailbox index; fixed width on disk and in memory.
+// One message of a mailbox index; fixed width on disk and in memory (the layout on disk is this one, little-endian).
 struct message_entry {
   std::uint32_t uid = 0;
   std::uint32_t size = 0;          // RFC822.SIZE in octets
@@ -80,10 +84,12 @@ class mailbox_snapshot {
   const message_entry& at(std::size_t index) const noexcept;
   // The index of the first message whose uid is not below `uid`; count() when there is none.
   std::size_t lower_bound(std::uint32_t uid) const noexcept;
+  // nullptr when there is none.
   const message_entry* find(std::uint32_t uid) const noexcept;
   // First message without \Seen, as index; nothing when all are seen.
   std::optional<std::size_t> first_unseen() const noexcept;
 
+  // For implementations, before the snapshot is shared.
   void set_pages(std::vector<std::shared_ptr<const page>> pages);
 
  private:
@@ -147,26 +153,27 @@ struct local_target {
 };
 
 // Message octets, decompressed and verified, alive as long as this.
-class message_octets {
- public:
-  message_octets() = default;
-  message_octets(std::string_view view, std::shared_ptr<const void> keep) : view_(view), keep_(std::move(keep)) {}
-  std::string_view view() const noexcept { return view_; }
-
- private:
-  std::string_view view_;
-  std::shared_ptr<const void> keep_;
-};
+using message_octets = octets;
 
 struct stored_summary {
   std::uint32_t uid = 0;
-  std::string summary;  // serialised mail::message_summary
+  std::string_view summary;  // serialised mail::message_summary
 };
 
-// RAII: the callback is not called any more when this is gone.
-class subscription {
- public:
-  virtual ~subscription() = default;
+struct stored_summaries {
+  std::vector<stored_summary> rows;   // ascending by uid
+  std::shared_ptr<const void> owner;  // keeps the views alive
+  bool more = false;                  // the range may hold further messages behind the last row
+};
+
+// 0: no limit.
+struct quota_limits {
+  std::uint64_t octets = 0, messages = 0;
+};
+
+struct quota_usage {
+  std::uint64_t used_octets = 0, used_messages = 0;
+  quota_limits limits;
 };
 
 // Answers come on the asking chain's executor. Views and references given stay the caller's until the answer.
@@ -181,17 +188,20 @@ class mailbox_store {
 
   virtual base::task<base::result<std::vector<mailbox_info>>> list(account_id account) = 0;  // by name, INBOX first
   virtual base::task<base::result<mailbox_info>> find(account_id account, std::string name) = 0;
-  // Makes missing parents, as mailboxes that can be selected.
+  // Makes missing parents, as mailboxes that can be selected. Names are UTF-8, brought to NFC; "inbox" as first level
+  // counts in any case. Errors: mailbox_exists, bad_mailbox_name.
   virtual base::task<base::result<mailbox_info>> create(account_id account, std::string name,
                                                         std::optional<mail::special_use> use) = 0;
-  // Children go along. Renaming INBOX moves its messages to a new mailbox (RFC 9051 §6.3.6).
+  // Children go along; subscriptions are by name and stay (RFC 9051 §6.3.6, §6.3.8). Renaming INBOX moves its messages
+  // to a new mailbox and leaves its children.
   virtual base::task<base::status> rename(account_id account, std::string from, std::string to) = 0;
-  // With children the mailbox becomes a name that cannot be selected (RFC 9051 §6.3.5).
+  // With children the mailbox becomes a name that cannot be selected (RFC 9051 §6.3.5); such a name can be removed
+  // when it has none (has_children before). Errors: not_permitted for INBOX.
   virtual base::task<base::status> remove(account_id account, std::string name) = 0;
   virtual base::task<base::status> subscribe(account_id account, std::string name, bool subscribed) = 0;
 
   virtual base::task<base::result<mailbox_status>> status(account_id account, mailbox_id mailbox) = 0;
-  // Answers from a cache when nothing changed; does not suspend then.
+  // Answers from a cache when nothing changed or little did; does not suspend then.
   virtual base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) = 0;
 
   // Delivery: one durable, atomic commit for all targets and the queue. The answer has one result for each target, in
@@ -203,9 +213,12 @@ class mailbox_store {
   virtual base::task<base::result<std::vector<appended>>> append(std::vector<message_source> pieces,
                                                                  std::vector<local_target> targets) = 0;
 
+  // Keywords that need new slots take those that no message uses when the mailbox has no free one;
+  // errc::too_many_keywords after that. base::errc::malformed for a name that cannot be a keyword.
   virtual base::task<base::result<flags_changed>> change_flags(account_id account, mailbox_id mailbox, mail::uid_set uids,
                                                                flag_change how, flag_list flags,
                                                                std::optional<std::uint64_t> unchanged_since) = 0;
+  // Flags, internal date and email id go along; keywords that find no slot there are dropped.
   virtual base::task<base::result<uid_mapping>> copy(account_id account, mailbox_id from, mail::uid_set uids,
                                                      mailbox_id to) = 0;
   virtual base::task<base::result<uid_mapping>> move(account_id account, mailbox_id from, mail::uid_set uids,
@@ -216,19 +229,25 @@ class mailbox_store {
 
   // What was kept of the messages first ≤ uid ≤ last at delivery, ascending, at most `most` rows (the rest by asking
   // again from the last uid + 1). Messages that are gone are left out.
-  virtual base::task<base::result<std::vector<stored_summary>>> summaries(account_id account, mailbox_id mailbox,
-                                                                          std::uint32_t first, std::uint32_t last,
-                                                                          std::size_t most) = 0;
+  virtual base::task<base::result<stored_summaries>> summaries(account_id account, mailbox_id mailbox,
+                                                               std::uint32_t first, std::uint32_t last,
+                                                               std::size_t most) = 0;
+  // base::errc::not_found when the message was removed long ago, corrupt when its octets are damaged.
   virtual base::task<base::result<message_octets>> read(blob_ref blob) = 0;
 
-  struct quota_usage {
-    std::uint64_t used_octets = 0, used_messages = 0;
-  };
-  virtual base::task<base::result<quota_usage>> usage(account_id account) = 0;
+  // Uids removed by changes whose modseq is above `modseq` (RFC 7162 VANISHED). Nothing when the history does not
+  // reach back that far.
+  virtual base::task<base::result<std::optional<mail::uid_set>>> expunged_since(account_id account, mailbox_id mailbox,
+                                                                                std::uint64_t modseq) = 0;
 
-  // `changed` is called from a thread of the store after each commit that touched the mailbox (mailbox 0: the list of
-  // mailboxes); it must only note the fact and post to its executor.
-  virtual std::unique_ptr<subscription> watch(account_id account, std::function<void(mailbox_id)> changed) = 0;
+  virtual base::task<base::result<quota_usage>> usage(account_id account) = 0;
+  // What is stored already stays, even above new limits.
+  virtual base::task<base::status> set_quota(account_id account, quota_limits limits) = 0;
+
+  // `changed` is called from a thread of the store after commits that touched the mailbox (mailbox 0: the list of
+  // mailboxes), once for all that happened since the last call. It must only note the fact and post to its executor,
+  // and must not end a subscription.
+  virtual subscription watch(account_id account, std::function<void(mailbox_id)> changed) = 0;
 };
 
 }  // namespace briefwerk::store

@@ -34,8 +34,9 @@ class queue_store {
   virtual base::task<base::status> remove(std::string id) = 0;
   virtual base::task<base::result<message_octets>> read(blob_ref message) = 0;
   virtual base::task<base::result<std::size_t>> size() = 0;
-  // Called from a thread of the store after each commit that touched the queue.
-  virtual std::unique_ptr<subscription> watch(std::function<void()> changed) = 0;
+  // Called from a thread of the store after commits that touched the queue; it must only note the fact and post to its
+  // executor.
+  virtual subscription watch(std::function<void()> changed) = 0;
 };
 
 }  // namespace briefwerk::store

@@ -1,0 +1,239 @@
+#include "store/mailbox/records.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+#include "briefwerk/base/limits.hpp"
+#include "store/mailbox/octet_codec.hpp"
+
+namespace briefwerk::store {
+namespace {
+
+constexpr std::uint8_t version = 1;
+constexpr std::size_t entry_size = sizeof(message_entry);
+constexpr std::size_t page_header = 4;  // version, width of an entry, number of entries
+
+// The memory layout is the stored one; changing message_entry needs a new version of pages and entry rows.
+static_assert(std::is_trivially_copyable_v<message_entry> && entry_size == 72 && alignof(message_entry) == 8);
+static_assert(offsetof(message_entry, size) == 4 && offsetof(message_entry, modseq) == 8 &&
+              offsetof(message_entry, flags) == 16 && offsetof(message_entry, internal_date) == 24 &&
+              offsetof(message_entry, save_date) == 32 && offsetof(message_entry, blob) == 40 &&
+              offsetof(message_entry, email_id) == 56);
+
+auto corrupt() { return base::fail(base::errc::corrupt); }
+
+// Little-endian to the machine's order and back.
+void to_stored_order([[maybe_unused]] std::span<message_entry> entries) noexcept {
+  if constexpr (std::endian::native == std::endian::big) {
+    for (message_entry& e : entries) {
+      e.uid = std::byteswap(e.uid);
+      e.size = std::byteswap(e.size);
+      e.modseq = std::byteswap(e.modseq);
+      e.flags = std::byteswap(e.flags);
+      e.internal_date = std::byteswap(e.internal_date);
+      e.save_date = std::byteswap(e.save_date);
+    }
+  }
+}
+
+void append_entries(std::string& out, std::span<const message_entry> entries) {
+  if constexpr (std::endian::native == std::endian::big) {
+    for (message_entry e : entries) {
+      to_stored_order({&e, 1});
+      out.append(reinterpret_cast<const char*>(&e), entry_size);
+    }
+  } else {
+    out.append(reinterpret_cast<const char*>(entries.data()), entries.size_bytes());
+  }
+}
+
+}  // namespace
+
+std::string encode(const account_record& record) {
+  return octet_writer().u8(version).u32(record.next_mailbox).u32(record.last_uid_validity).u64(record.list_version).take();
+}
+
+base::result<account_record> decode_account(std::string_view value) {
+  octet_reader in(value);
+  const bool known = in.u8() == version;
+  account_record record;
+  record.next_mailbox = in.u32();
+  record.last_uid_validity = in.u32();
+  record.list_version = in.u64();
+  if (!known || !in.complete() || record.next_mailbox == 0) return corrupt();
+  return record;
+}
+
+std::string encode(const quota_usage& record) {
+  return octet_writer()
+      .u8(version)
+      .u64(record.used_octets)
+      .u64(record.used_messages)
+      .u64(record.limits.octets)
+      .u64(record.limits.messages)
+      .take();
+}
+
+base::result<quota_usage> decode_usage(std::string_view value) {
+  octet_reader in(value);
+  const bool known = in.u8() == version;
+  quota_usage record;
+  record.used_octets = in.u64();
+  record.used_messages = in.u64();
+  record.limits.octets = in.u64();
+  record.limits.messages = in.u64();
+  if (!known || !in.complete()) return corrupt();
+  return record;
+}
+
+std::string encode(const name_record& record) {
+  return octet_writer()
+      .u8(version)
+      .u32(record.id)
+      .u8(static_cast<std::uint8_t>(record.use))
+      .u32(record.uid_validity)
+      .take();
+}
+
+base::result<name_record> decode_name(std::string_view value) {
+  octet_reader in(value);
+  const bool known = in.u8() == version;
+  name_record record;
+  record.id = in.u32();
+  const std::uint8_t use = in.u8();
+  record.use = static_cast<mail::special_use>(use);
+  record.uid_validity = in.u32();
+  if (!known || !in.complete() || use > static_cast<std::uint8_t>(mail::special_use::important)) return corrupt();
+  return record;
+}
+
+std::string encode(const head_record& record) {
+  octet_writer out;
+  out.reserve(96);
+  out.u8(version).u32(record.uid_validity).u32(record.uid_next).u64(record.highest_modseq).u64(record.changes);
+  out.u64(record.history_floor).u32(record.history_rows);
+  out.u32(record.messages).u32(record.unseen).u32(record.deleted).u64(record.total_size);
+  out.u8(static_cast<std::uint8_t>(record.keywords.size()));
+  for (const auto& name : record.keywords) out.u8(static_cast<std::uint8_t>(name.size())).fixed(name);
+  return out.take();
+}
+
+base::result<head_record> decode_head(std::string_view value) {
+  octet_reader in(value);
+  const bool known = in.u8() == version;
+  head_record record;
+  record.uid_validity = in.u32();
+  record.uid_next = in.u32();
+  record.highest_modseq = in.u64();
+  record.changes = in.u64();
+  record.history_floor = in.u64();
+  record.history_rows = in.u32();
+  record.messages = in.u32();
+  record.unseen = in.u32();
+  record.deleted = in.u32();
+  record.total_size = in.u64();
+  const std::uint8_t keywords = in.u8();
+  if (!known || !in.ok() || keywords > base::limits::imap_keywords || record.uid_next == 0) return corrupt();
+  if (record.messages >= record.uid_next || record.unseen > record.messages || record.deleted > record.messages)
+    return corrupt();
+  record.keywords.reserve(keywords);
+  for (std::uint8_t i = 0; i < keywords; ++i) record.keywords.emplace_back(in.fixed(in.u8()));
+  if (!in.complete()) return corrupt();
+  return record;
+}
+
+std::string encode_page(std::span<const message_entry> entries) {
+  octet_writer header;
+  header.reserve(page_header + entries.size_bytes());
+  std::string out = header.u8(version)
+                        .u8(static_cast<std::uint8_t>(entry_size))
+                        .u16(static_cast<std::uint16_t>(entries.size()))
+                        .take();
+  append_entries(out, entries);
+  return out;
+}
+
+base::result<mailbox_snapshot::page> decode_page(std::string_view value, std::uint32_t page_number) {
+  octet_reader in(value);
+  const bool known = in.u8() == version && in.u8() == entry_size;
+  const std::size_t count = in.u16();
+  if (!known || count == 0 || count > uids_per_page || in.left() != count * entry_size) return corrupt();
+  mailbox_snapshot::page entries(count);
+  std::memcpy(entries.data(), value.data() + page_header, count * entry_size);
+  to_stored_order(entries);
+  std::uint64_t least = std::uint64_t{page_number} * uids_per_page;
+  for (const message_entry& e : entries) {
+    if (e.uid < least || page_of(e.uid) != page_number || e.uid == 0) return corrupt();
+    least = std::uint64_t{e.uid} + 1;
+  }
+  return entries;
+}
+
+std::string encode_entry(const message_entry& entry) {
+  octet_writer header;
+  header.reserve(1 + entry_size);
+  std::string out = header.u8(version).take();
+  append_entries(out, {&entry, 1});
+  return out;
+}
+
+base::result<message_entry> decode_entry(std::string_view value, std::uint32_t uid) {
+  if (value.size() != 1 + entry_size || value[0] != static_cast<char>(version)) return corrupt();
+  message_entry entry;
+  std::memcpy(&entry, value.data() + 1, entry_size);
+  to_stored_order({&entry, 1});
+  if (entry.uid != uid || uid == 0) return corrupt();
+  return entry;
+}
+
+std::string encode(const change_record& record) {
+  const bool all = record.pages.size() > change_record::most_intervals;
+  octet_writer out;
+  out.u8(version).u64(record.number).u8(all ? 1 : static_cast<std::uint8_t>(record.pages.size()));
+  if (all) return out.u32(0).u32(page_of(UINT32_MAX)).take();
+  for (const auto& interval : record.pages) out.u32(interval.first).u32(interval.last);
+  return out.take();
+}
+
+base::result<change_record> decode_change(std::string_view value) {
+  octet_reader in(value);
+  const bool known = in.u8() == version;
+  change_record record;
+  record.number = in.u64();
+  const std::size_t count = in.u8();
+  if (!known || !in.ok() || in.left() != count * 8) return corrupt();
+  for (std::size_t i = 0; i < count; ++i) {
+    page_interval interval;
+    interval.first = in.u32();
+    interval.last = in.u32();
+    const bool ordered = record.pages.empty() || record.pages.back().last < interval.first;
+    if (!ordered || interval.last < interval.first || interval.last > page_of(UINT32_MAX)) return corrupt();
+    record.pages.push_back(interval);
+  }
+  return record;
+}
+
+std::string encode_expunged(const mail::uid_set& uids) {
+  octet_writer out;
+  out.reserve(1 + uids.ranges().size() * 8);
+  out.u8(version);
+  for (const auto& range : uids.ranges()) out.u32(range.first).u32(range.last);
+  return out.take();
+}
+
+base::result<mail::uid_set> decode_expunged(std::string_view value) {
+  octet_reader in(value);
+  if (in.u8() != version || in.left() == 0 || in.left() % 8 != 0) return corrupt();
+  mail::uid_set uids;
+  std::uint64_t least = 1;
+  while (in.left() > 0) {
+    const std::uint32_t first = in.u32(), last = in.u32();
+    if (first < least || last < first) return corrupt();
+    uids.insert(first, last);
+    least = std::uint64_t{last} + 1;
+  }
+  return uids;
+}
+
+}  // namespace briefwerk::store
