@@ -20,7 +20,6 @@
 #include "briefwerk/base/clock.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/base/task.hpp"
-#include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/flags.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/mail/special_use.hpp"
