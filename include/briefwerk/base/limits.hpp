@@ -49,6 +49,7 @@ inline constexpr std::size_t imap_keywords = 48;             // a mailbox; fits 
 inline constexpr std::size_t sasl_message = 12288;
 inline constexpr std::uint32_t scram_iterations_min = 4096;  // RFC 7677 §4
 inline constexpr std::uint32_t scram_iterations_max = 1u << 20;
+inline constexpr std::uint32_t scram_iterations_default = 10000; // of new passwords
 
 // DNS.
 inline constexpr std::size_t dns_records = 512;              // of one answer
