@@ -24,7 +24,9 @@ struct session_facts {
   std::string session_id;
   base::endpoint remote, local;
   std::string hello;         // as the client said it; empty before
+  bool extended = false;     // it said EHLO, not HELO
   std::string tls_version;   // empty: not encrypted
+  std::string tls_cipher;
   std::string account;       // id of who logged in; empty: nobody
   std::string login;         // the name it logged in with
   std::map<std::string, std::any, std::less<>> notes;  // a stage's own, by its name

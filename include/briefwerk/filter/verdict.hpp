@@ -26,11 +26,11 @@ struct header_addition {
 struct verdict {
   action what = action::accept;
   int code = 0;               // SMTP reply code of defer and reject; 0: 451 or 550
-  std::string enhanced;       // enhanced status code, RFC 3463; empty: 4.7.1 or 5.7.1
-  std::string text;           // what the peer is told
-  std::string reason;         // for the log; never content of the message
+  std::string enhanced{};     // enhanced status code, RFC 3463; empty: 4.7.1 or 5.7.1
+  std::string text{};         // what the peer is told
+  std::string reason{};       // for the log; never content of the message
   double score = 0;           // added to the message's spam score, whatever the action
-  std::vector<header_addition> add_fields;
+  std::vector<header_addition> add_fields{};
 
   static verdict accepted() { return {}; }
   static verdict junked(std::string why) { return {.what = action::junk, .reason = std::move(why)}; }

@@ -1,0 +1,181 @@
+#include "briefwerk/server/mail_handler.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "briefwerk/base/random_id.hpp"
+#include "briefwerk/mail/date.hpp"
+#include "briefwerk/mail/header.hpp"
+#include "briefwerk/protocol/smtp/received.hpp"
+#include "briefwerk/store/mailbox_store.hpp"
+
+namespace briefwerk::server {
+namespace {
+
+using filter::action;
+using filter::verdict;
+namespace smtp = protocol::smtp;
+
+smtp::enhanced_code enhanced_of(const verdict& v) {
+  std::size_t length = 0;
+  if (const auto parsed = smtp::enhanced_code::parse_prefix(v.enhanced, length)) return *parsed;
+  return {static_cast<std::uint16_t>(v.what == action::defer ? 4 : 5), 7, 1};
+}
+
+// The reply of a verdict that refuses; a reply of code 0 for one that does not.
+reply refusal_of(const verdict& v) {
+  if (v.what < action::defer) return {};
+  const bool defers = v.what == action::defer;
+  const int code = v.code != 0 ? v.code : (defers ? 451 : 550);
+  std::string text = v.text;
+  if (text.empty()) text = defers ? "Try again later" : "Refused by policy";
+  return {code, enhanced_of(v), std::move(text)};
+}
+
+// The reply for what a store or a directory could not do.
+reply trouble(std::error_code error) {
+  if (error == base::errc::no_space) return replies::no_space;
+  return replies::local_error;
+}
+
+std::string now_as_date(const base::clock& time) {
+  return mail::format_date({std::chrono::floor<std::chrono::seconds>(time.now()), 0});
+}
+
+std::string score_text(double score) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, score, std::chars_format::fixed, 1);
+  return {text, end.ptr};
+}
+
+}  // namespace
+
+mail_handler::mail_handler(store::directory& accounts, const filter::chain& chain, message_sink& sink,
+                           const base::crypto& crypto, const base::clock& time, mail_handler_options options)
+    : accounts_(accounts), chain_(chain), sink_(sink), crypto_(crypto), time_(time), options_(std::move(options)) {}
+
+base::task<reply> mail_handler::connect(session_facts& session) {
+  const verdict v = co_await chain_.connect(session);
+  reply refusal = refusal_of(v);
+  if (refusal.code == 0) co_return replies::ok;
+  // RFC 5321 §3.1: 554 says that there is no service for this client; a deferred one gets 421 and may come again.
+  refusal.code = v.what == action::defer ? 421 : 554;
+  co_return refusal;
+}
+
+base::task<reply> mail_handler::hello(session_facts& session) {
+  const verdict v = co_await chain_.hello(session);
+  reply refusal = refusal_of(v);
+  if (refusal.code != 0) co_return refusal;
+  co_return replies::ok;
+}
+
+base::task<reply> mail_handler::mail(session_facts& session, const smtp_envelope& envelope) {
+  if (session.where == filter::scope::submission && envelope.sender) {
+    // RFC 6409 §6.1. The null sender is let through: mail programs send receipts with it.
+    const auto may = co_await accounts_.may_send_as(session.account, *envelope.sender);
+    if (!may) co_return trouble(may.error());
+    if (!*may) co_return replies::sender_denied;
+  }
+  const verdict v = co_await chain_.mail(session, envelope);
+  reply refusal = refusal_of(v);
+  if (refusal.code != 0) co_return refusal;
+  co_return replies::sender_ok;
+}
+
+base::task<reply> mail_handler::judge_recipient(session_facts& session, const envelope_recipient& candidate) {
+  const auto found = co_await accounts_.resolve(candidate.address);
+  if (!found) co_return trouble(found.error());
+  switch (found->what) {
+    case store::resolution::kind::unknown_user: co_return replies::no_such_user;
+    case store::resolution::kind::not_local_domain:
+      if (session.where == filter::scope::submission && !session.account.empty()) co_return replies::recipient_ok;
+      co_return replies::relay_denied;
+    case store::resolution::kind::local: break;
+  }
+  const auto can = co_await sink_.can_take(*found, 0);
+  if (!can && can.error() == store::errc::over_quota) co_return replies::mailbox_full;
+  if (!can) co_return trouble(can.error());
+  co_return replies::recipient_ok;
+}
+
+base::task<reply> mail_handler::rcpt(session_facts& session, const smtp_envelope& envelope,
+                                     const envelope_recipient& candidate) {
+  reply decision = co_await judge_recipient(session, candidate);
+  if (!decision.is_positive()) co_return decision;
+  const verdict v = co_await chain_.rcpt(session, envelope, candidate);
+  reply refusal = refusal_of(v);
+  if (refusal.code != 0) co_return refusal;
+  co_return decision;
+}
+
+base::task<reply> mail_handler::message(session_facts& session, const smtp_envelope& envelope, message_buffer& message) {
+  std::size_t hops = 0;
+  mail::header_reader reader(message.view());
+  for (mail::header_field field; reader.next(field);) {
+    if (mail::equals_ignoring_case(field.name, "Received") && ++hops > options_.received_fields) {
+      co_return replies::routing_loop;  // RFC 5321 §6.3
+    }
+  }
+  const verdict v = co_await chain_.message(session, envelope, {message.view()});
+  reply refusal = refusal_of(v);
+  if (refusal.code != 0) co_return refusal;
+  if (v.what == action::discard) co_return replies::queued;
+  if (session.where == filter::scope::submission) {
+    if (auto done = complete_submission(message); !done) co_return trouble(done.error());
+  }
+  if (auto done = add_trace(session, envelope, v, message); !done) co_return trouble(done.error());
+
+  const message_sink::message accepted{message.view(), v.what == action::junk, session.account};
+  const auto stored = co_await sink_.accept(envelope, accepted);
+  if (!stored) co_return trouble(stored.error());
+  co_return reply{250, {2, 6, 0}, "Message accepted as " + session.session_id};
+}
+
+// RFC 6409 §8: what a mail program left out.
+base::status mail_handler::complete_submission(message_buffer& message) const {
+  bool has_date = false, has_id = false;
+  mail::header_reader reader(message.view());
+  for (mail::header_field field; reader.next(field);) {
+    has_date = has_date || mail::equals_ignoring_case(field.name, "Date");
+    has_id = has_id || mail::equals_ignoring_case(field.name, "Message-ID");
+  }
+  std::string added;
+  if (!has_date) mail::write_header_field(added, "Date", now_as_date(time_));
+  if (!has_id) mail::write_header_field(added, "Message-ID", "<" + base::random_id(crypto_) + "@" + options_.hostname + ">");
+  return message.prepend(added);
+}
+
+base::status mail_handler::add_trace(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
+                                     message_buffer& message) const {
+  std::string front;
+  smtp::append_return_path(front, envelope.sender ? mail::format_mailbox(*envelope.sender) : std::string());
+  const std::string client = session.remote.address.to_smtp_literal();
+  const std::string date = now_as_date(time_);
+  const std::string recipient =
+      envelope.recipients.size() == 1 ? mail::format_mailbox(envelope.recipients.front().address) : std::string();
+  // What the user's own mail program runs on is nobody's business: no address of the client in submitted mail.
+  const bool submitted = session.where == filter::scope::submission;
+  smtp::append_received(front, {.hello = submitted ? std::string_view("submission") : std::string_view(session.hello),
+                                .client_name = {},
+                                .client_address = submitted ? std::string_view() : std::string_view(client),
+                                .by = options_.hostname,
+                                .with = {.extended = session.extended,
+                                         .tls = !session.tls_version.empty(),
+                                         .authenticated = !session.account.empty(),
+                                         .smtputf8 = envelope.smtputf8},
+                                .tls_version = session.tls_version,
+                                .tls_cipher = session.tls_cipher,
+                                .id = session.session_id,
+                                .recipient = recipient,
+                                .date = date});
+  for (const auto& field : v.add_fields) mail::write_header_field(front, field.name, field.value);
+  if (options_.mark_spam && !submitted && (v.what == action::junk || v.score != 0)) {
+    const bool spam = v.what == action::junk;
+    if (spam) mail::write_header_field(front, "X-Spam-Flag", "YES");
+    mail::write_header_field(front, "X-Spam-Status", std::string(spam ? "Yes" : "No") + ", score=" + score_text(v.score));
+  }
+  return message.prepend(front);
+}
+
+}  // namespace briefwerk::server

@@ -1,0 +1,127 @@
+#include "briefwerk/server/message_buffer.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace briefwerk::server {
+namespace {
+
+constexpr std::size_t first_capacity = 8192;
+constexpr std::size_t largest_hint = 256 * 1024;
+
+int open_nameless(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0) return fd;
+  // A file system without O_TMPFILE.
+  std::string name = directory + "/briefwerk-XXXXXX";
+  const int named = ::mkostemp(name.data(), O_CLOEXEC);
+  if (named >= 0) ::unlink(name.c_str());
+  return named;
+}
+
+}  // namespace
+
+message_buffer::message_buffer(message_buffer&& other) noexcept
+    : options_(std::move(other.options_)),
+      data_(std::exchange(other.data_, nullptr)),
+      capacity_(std::exchange(other.capacity_, 0)),
+      begin_(std::exchange(other.begin_, 0)),
+      end_(std::exchange(other.end_, 0)),
+      file_(std::exchange(other.file_, -1)) {}
+
+message_buffer& message_buffer::operator=(message_buffer&& other) noexcept {
+  std::swap(options_, other.options_);
+  std::swap(data_, other.data_);
+  std::swap(capacity_, other.capacity_);
+  std::swap(begin_, other.begin_);
+  std::swap(end_, other.end_);
+  std::swap(file_, other.file_);
+  return *this;
+}
+
+message_buffer::~message_buffer() { release(); }
+
+void message_buffer::release() noexcept {
+  if (file_ >= 0) {
+    if (data_) ::munmap(data_, capacity_);
+    ::close(file_);
+  } else {
+    std::free(data_);
+  }
+  data_ = nullptr;
+  capacity_ = begin_ = end_ = 0;
+  file_ = -1;
+}
+
+void message_buffer::clear(std::size_t keep) noexcept {
+  if (file_ >= 0 || capacity_ > keep) return release();
+  begin_ = end_ = std::min(room_in_front, capacity_);
+}
+
+void message_buffer::expect(std::uint64_t octets) {
+  const auto bounded = static_cast<std::size_t>(std::min<std::uint64_t>(octets, std::min(largest_hint, options_.in_memory)));
+  if (file_ < 0 && end_ == begin_ && bounded + room_in_front > capacity_) {
+    (void)grow(room_in_front, bounded + room_in_front);
+  }
+}
+
+// Moves what is held to a place with `front` octets before it and `capacity` in total.
+base::status message_buffer::grow(std::size_t front, std::size_t capacity) {
+  const std::size_t held = size();
+  char* place = nullptr;
+  int file = -1;
+  if (file_ < 0 && capacity <= options_.in_memory + room_in_front) {
+    place = static_cast<char*>(std::malloc(capacity));
+    if (!place) return base::fail(base::errc::no_space);
+  } else {
+    file = open_nameless(options_.directory);
+    // posix_fallocate and not ftruncate: a full disk must be an error here, not a SIGBUS at the first touch.
+    if (file < 0 || ::posix_fallocate(file, 0, static_cast<off_t>(capacity)) != 0) {
+      if (file >= 0) ::close(file);
+      return base::fail(base::errc::no_space);
+    }
+    void* mapped = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED) {
+      ::close(file);
+      return base::fail(base::errc::no_space);
+    }
+    place = static_cast<char*>(mapped);
+  }
+  if (held) std::memcpy(place + front, data_ + begin_, held);
+  release();
+  data_ = place;
+  capacity_ = capacity;
+  file_ = file;
+  begin_ = front;
+  end_ = front + held;
+  return {};
+}
+
+base::status message_buffer::append(std::string_view octets) {
+  if (octets.size() > capacity_ - end_) {
+    const std::size_t front = std::max(begin_, room_in_front);
+    const std::size_t needed = front + size() + octets.size();
+    if (auto grown = grow(front, std::max({needed, capacity_ * 2, first_capacity})); !grown) return grown;
+  }
+  if (!octets.empty()) std::memcpy(data_ + end_, octets.data(), octets.size());
+  end_ += octets.size();
+  return {};
+}
+
+base::status message_buffer::prepend(std::string_view octets) {
+  if (octets.size() > begin_) {
+    const std::size_t front = octets.size() + room_in_front;
+    if (auto grown = grow(front, front + size()); !grown) return grown;
+  }
+  begin_ -= octets.size();
+  if (!octets.empty()) std::memcpy(data_ + begin_, octets.data(), octets.size());
+  return {};
+}
+
+}  // namespace briefwerk::server

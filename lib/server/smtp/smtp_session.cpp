@@ -1,0 +1,290 @@
+#include "server/smtp/smtp_session.hpp"
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "briefwerk/base/random_id.hpp"
+#include "briefwerk/mail/address.hpp"
+
+namespace briefwerk::server {
+
+namespace smtp = protocol::smtp;
+using base::log_level;
+
+namespace {
+
+constexpr std::size_t kept_between_messages = 64 * 1024;
+
+std::string address_or_null(const std::optional<mail::mailbox_address>& address) {
+  return address ? mail::format_mailbox(*address) : std::string("<>");
+}
+
+}  // namespace
+
+smtp_session::smtp_session(net::stream stream, const smtp_service& service)
+    : stream_(std::move(stream)), service_(service), machine_(service.protocol), message_(service.buffer) {
+  facts_.where = service.protocol.role == smtp::server_role::submission ? filter::scope::submission : filter::scope::inbound;
+  facts_.session_id = base::random_id(*service.crypto);
+  facts_.remote = stream_.peer();
+  facts_.local = stream_.local();
+}
+
+smtp_session::~smtp_session() {
+  drop_transaction();
+  service_.handler->quit(facts_);
+}
+
+base::task<void> smtp_session::run() {
+  count("connections");
+  log(log_level::debug, "connected", {});
+  stream_.set_deadline(service_.command_deadline);
+  bool going = true;
+  if (service_.implicit_tls) going = co_await handshake();
+  while (going) {
+    const smtp::server_step step = machine_.next();
+    going = co_await take(step);
+  }
+  log(log_level::debug, "closed", {{"messages", messages_}});
+}
+
+base::task<bool> smtp_session::take(const smtp::server_step& step) {
+  if (const auto* data = std::get_if<smtp::message_data>(&step)) {
+    store(*data);
+  } else if (std::holds_alternative<smtp::need_bytes>(step)) {
+    co_return co_await refill();
+  } else if (const auto* out = std::get_if<smtp::write>(&step)) {
+    const auto sent = co_await stream_.write(out->bytes);
+    co_return sent.has_value();
+  } else if (const auto* question = std::get_if<smtp::ask>(&step)) {
+    co_await decide(question->question);
+  } else if (std::holds_alternative<smtp::drop_message>(step)) {
+    message_.clear();
+  } else if (std::holds_alternative<smtp::reset>(step)) {
+    drop_transaction();
+  } else if (std::holds_alternative<smtp::start_tls>(step)) {
+    co_return co_await handshake();
+  } else {
+    const auto why = std::get<smtp::close>(step).why;
+    if (why == smtp::close_reason::too_many_errors) log(log_level::info, "too_many_errors", {});
+    (void)co_await stream_.shutdown(std::chrono::seconds(2));
+    co_return false;
+  }
+  co_return true;
+}
+
+base::task<bool> smtp_session::refill() {
+  constexpr std::size_t size = base::limits::session_input_buffer;
+  if (!input_) {
+    // The first wait of a connection holds no buffer yet: a peer that never speaks costs little.
+    const auto ready = co_await stream_.readable();
+    if (!ready) {
+      if (ready.error() == base::errc::timed_out) machine_.abort(replies::timed_out);
+      else if (ready.error() == net::errc::stopping) machine_.abort(replies::shutting_down);
+      else co_return false;
+      co_return true;
+    }
+    input_ = std::make_unique_for_overwrite<char[]>(size);
+  }
+  const auto got = co_await stream_.read_some({input_.get(), size});
+  if (got) {
+    machine_.feed({input_.get(), *got});
+    co_return true;
+  }
+  if (got.error() == base::errc::timed_out) {
+    log(log_level::info, "timed_out", {{"in_message", in_message_}});
+    machine_.abort(replies::timed_out);
+    co_return true;
+  }
+  co_return false;
+}
+
+base::task<bool> smtp_session::handshake() {
+  const auto done = co_await stream_.start_tls_server(*service_.tls);
+  if (!done) {
+    count("tls.failed");
+    log(log_level::info, "tls_failed", {{"reason", done.error().message()}});
+    co_return false;
+  }
+  const net::tls_info info = stream_.tls();
+  facts_.tls_version = info.version;
+  facts_.tls_cipher = info.cipher;
+  machine_.tls_started({info.version, info.cipher});
+  co_return true;
+}
+
+template <class Ask>
+base::task<reply> smtp_session::guarded(Ask ask) {
+  try {
+    co_return co_await ask();
+  } catch (const std::exception& broken) {
+    // The text of an exception may quote anything; only its type is safe to log.
+    log(log_level::error, "handler_failed", {{"type", typeid(broken).name()}});
+  }
+  co_return replies::local_error;
+}
+
+base::task<void> smtp_session::decide(const smtp::question& question) {
+  if (const auto* auth = std::get_if<smtp::auth_question>(&question)) {
+    co_await authenticate(*auth);
+    co_return;
+  }
+  reply decision = replies::ok;
+  if (std::holds_alternative<smtp::connect_question>(question)) {
+    decision = co_await guarded([this] { return service_.handler->connect(facts_); });
+    if (decision.code == 250) {  // the machine has the greeting
+      machine_.accept();
+      co_return;
+    }
+  } else if (const auto* hello = std::get_if<smtp::hello_question>(&question)) {
+    decision = co_await answer(*hello);
+    if (decision.is_positive()) {
+      machine_.accept();
+      co_return;
+    }
+  } else if (const auto* from = std::get_if<smtp::mail_question>(&question)) {
+    decision = co_await answer(*from);
+  } else if (const auto* rcpt = std::get_if<smtp::rcpt_question>(&question)) {
+    decision = co_await answer(*rcpt);
+  } else if (const auto* start = std::get_if<smtp::message_start_question>(&question)) {
+    message_.clear(kept_between_messages);
+    message_.expect(start->declared_size);
+    in_message_ = true;
+    stream_.set_deadline(service_.data_deadline);
+    machine_.accept();
+    co_return;
+  } else if (const auto* end = std::get_if<smtp::message_end_question>(&question)) {
+    decision = co_await answer(*end);
+  } else {
+    machine_.accept();  // VRFY: 252
+    co_return;
+  }
+  machine_.answer(decision);
+}
+
+base::task<reply> smtp_session::answer(const smtp::hello_question& question) {
+  facts_.hello = question.hello.name;
+  facts_.extended = question.hello.kind != smtp::hello_kind::helo;
+  return guarded([this] { return service_.handler->hello(facts_); });
+}
+
+base::task<reply> smtp_session::answer(const smtp::mail_question& question) {
+  envelope_ = {};
+  if (!smtp::add_sender(envelope_, question.mail)) co_return replies::bad_sender_syntax;
+  reply decision = co_await guarded([this] { return service_.handler->mail(facts_, envelope_); });
+  if (!decision.is_positive()) {
+    log(log_level::info, "mail.refused", {{"from", address_or_null(envelope_.sender)}, {"reply", decision.to_string()}});
+  }
+  co_return decision;
+}
+
+base::task<reply> smtp_session::answer(const smtp::rcpt_question& question) {
+  smtp_envelope one;
+  if (!smtp::add_recipient(one, question.rcpt)) co_return replies::bad_recipient_syntax;
+  envelope_recipient candidate = std::move(one.recipients.front());
+  reply decision = co_await guarded([this, &candidate] { return service_.handler->rcpt(facts_, envelope_, candidate); });
+  if (decision.is_positive()) {
+    envelope_.recipients.push_back(std::move(candidate));
+  } else {
+    count("recipients.refused");
+    log(log_level::info, "rcpt.refused",
+        {{"from", address_or_null(envelope_.sender)},
+         {"to", mail::format_mailbox(candidate.address)},
+         {"reply", decision.to_string()}});
+  }
+  co_return decision;
+}
+
+base::task<reply> smtp_session::answer(const smtp::message_end_question& question) {
+  in_message_ = false;
+  stream_.set_deadline(service_.command_deadline);
+  const auto begin = std::chrono::steady_clock::now();
+  reply decision = co_await guarded([this] { return service_.handler->message(facts_, envelope_, message_); });
+  const bool accepted = decision.is_positive();
+  if (service_.metrics) {
+    service_.metrics->get_histogram(service_.name + ".message.latency").record(std::chrono::steady_clock::now() - begin);
+  }
+  count(accepted ? "messages.accepted" : "messages.refused");
+  if (accepted) ++messages_;
+  if (service_.log->enabled(log_level::info)) {
+    std::string to;
+    for (const auto& recipient : envelope_.recipients) {
+      if (!to.empty()) to += ',';
+      mail::append_mailbox(to, recipient.address);
+      if (to.size() > 2000) {
+        to += ",…";
+        break;
+      }
+    }
+    log(log_level::info, accepted ? "message.accepted" : "message.refused",
+        {{"from", address_or_null(envelope_.sender)},
+         {"to", to},
+         {"recipients", question.recipients},
+         {"size", question.size},
+         {"reply", decision.to_string()}});
+  }
+  message_.clear(kept_between_messages);
+  envelope_ = {};
+  co_return decision;
+}
+
+base::task<void> smtp_session::authenticate(const smtp::auth_question& question) {
+  if (question.first) {
+    if (exporter_.empty() && stream_.is_tls()) {
+      exporter_ = stream_.tls_exporter().value_or(std::string());
+      end_point_ = stream_.tls_server_end_point().value_or(std::string());
+    }
+    origin_ = {facts_.remote, service_.name, facts_.session_id, stream_.is_tls(), exporter_, end_point_};
+    exchange_ = service_.authenticator->start(question.mechanism, origin_);
+    if (!exchange_) {
+      machine_.answer(replies::auth_unknown_mechanism);
+      co_return;
+    }
+  }
+  const auth_result result = co_await exchange_->respond(question.response);
+  if (result.what == auth_result::kind::challenge) {
+    machine_.answer(smtp::auth_challenge{result.data});
+    co_return;
+  }
+  exchange_.reset();
+  if (result.what == auth_result::kind::success) {
+    facts_.account = result.account;
+    facts_.login = result.login;
+    count("logins.accepted");
+    log(log_level::info, "login.accepted", {{"login", result.login}, {"mechanism", question.mechanism}});
+    machine_.answer(smtp::auth_success{result.data});
+    co_return;
+  }
+  count("logins.refused");
+  log(log_level::warning, "login.refused", {{"login", result.login}, {"mechanism", question.mechanism}});
+  switch (result.what) {
+    case auth_result::kind::unavailable: machine_.answer(replies::auth_unavailable); break;
+    case auth_result::kind::banned: machine_.answer(replies::auth_too_many); break;
+    default: machine_.answer(replies::auth_failed);
+  }
+}
+
+void smtp_session::store(const smtp::message_data& data) {
+  if (!message_.append(data.bytes)) machine_.refuse_message(replies::no_space);
+}
+
+void smtp_session::drop_transaction() noexcept {
+  in_message_ = false;
+  message_.clear(kept_between_messages);
+  if (envelope_.sender || !envelope_.recipients.empty()) service_.handler->reset(facts_);
+  envelope_ = {};
+}
+
+void smtp_session::count(std::string_view what) {
+  if (service_.metrics) service_.metrics->get_counter(service_.name + "." + std::string(what)).add();
+}
+
+void smtp_session::log(log_level level, std::string_view event, std::initializer_list<base::log_field> more) {
+  if (!service_.log->enabled(level)) return;
+  const std::string peer = facts_.remote.address.to_string();
+  std::vector<base::log_field> fields{{"session", facts_.session_id}, {"peer", peer}};
+  fields.insert(fields.end(), more.begin(), more.end());
+  service_.log->write(level, service_.name + "." + std::string(event), fields);
+}
+
+}  // namespace briefwerk::server

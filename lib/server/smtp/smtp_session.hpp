@@ -1,0 +1,55 @@
+#pragma once
+
+// One SMTP connection: drives the protocol machine, collects the message, asks the handler.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "briefwerk/server/smtp_server.hpp"
+
+namespace briefwerk::server {
+
+class smtp_session {
+ public:
+  smtp_session(net::stream stream, const smtp_service& service);
+  ~smtp_session();
+  smtp_session(const smtp_session&) = delete;
+  smtp_session& operator=(const smtp_session&) = delete;
+
+  base::task<void> run();
+
+ private:
+  using machine = protocol::smtp::server_session;
+
+  base::task<bool> take(const protocol::smtp::server_step& step);  // false: the connection is over
+  base::task<bool> refill();
+  base::task<bool> handshake();
+  base::task<void> decide(const protocol::smtp::question& question);
+  base::task<reply> answer(const protocol::smtp::hello_question& question);
+  base::task<reply> answer(const protocol::smtp::mail_question& question);
+  base::task<reply> answer(const protocol::smtp::rcpt_question& question);
+  base::task<reply> answer(const protocol::smtp::message_end_question& question);
+  base::task<void> authenticate(const protocol::smtp::auth_question& question);
+  template <class Ask>
+  base::task<reply> guarded(Ask ask);  // a handler that throws is answered for
+  void store(const protocol::smtp::message_data& data);
+  void drop_transaction() noexcept;
+  void count(std::string_view what);
+  void log(base::log_level level, std::string_view event, std::initializer_list<base::log_field> more);
+
+  net::stream stream_;
+  const smtp_service& service_;
+  machine machine_;
+  session_facts facts_;
+  smtp_envelope envelope_;
+  message_buffer message_;
+  std::unique_ptr<char[]> input_;
+  std::unique_ptr<auth_exchange> exchange_;
+  auth_origin origin_;
+  std::string exporter_, end_point_;
+  bool in_message_ = false;
+  std::uint64_t messages_ = 0;
+};
+
+}  // namespace briefwerk::server
