@@ -1,0 +1,174 @@
+#pragma once
+
+// The commands of IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051) with the extensions that protocols.md lists, as values.
+//
+// Strings are views of what the client sent (literals included) or of the command's arena; lists are spans in that
+// arena. Both live as long as the question that shows the command. Mailbox names are UTF-8, however they were sent, with
+// "INBOX" in capitals; user names, passwords and search texts are the client's octets after unquoting.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "briefwerk/mail/flags.hpp"
+#include "briefwerk/mail/special_use.hpp"
+#include "briefwerk/mail/uid_set.hpp"
+#include "briefwerk/protocol/imap/fetch.hpp"
+#include "briefwerk/protocol/imap/search.hpp"
+#include "briefwerk/protocol/imap/set.hpp"
+
+namespace briefwerk::protocol::imap {
+
+// System bits (never \Recent) and keyword names as written; the list may name a keyword twice.
+struct flag_list {
+  mail::flag_set system = 0;
+  std::span<const std::string_view> keywords;
+};
+
+// RFC 9051 §6.1: any state.
+struct capability_command {};
+struct noop_command {};
+struct logout_command {};
+// RFC 2971. An empty list is NIL.
+struct id_command {
+  std::span<const std::pair<std::string_view, std::optional<std::string_view>>> fields;
+};
+
+// RFC 9051 §6.2: not authenticated.
+struct starttls_command {};
+struct authenticate_command {
+  std::string_view mechanism;                             // as written
+  std::optional<std::string_view> initial_response;       // base64 as written; "=" is the empty one (RFC 4959 §3)
+};
+struct login_command {
+  std::string_view user, password;
+};
+
+// RFC 9051 §6.3: authenticated.
+struct enable_command {
+  std::span<const std::string_view> capabilities;
+};
+struct qresync_parameters {  // RFC 7162 §3.2.5
+  std::uint32_t uid_validity = 0;
+  std::uint64_t modseq = 0;
+  std::optional<number_set> known_uids;
+  std::optional<number_set> match_sequences, match_uids;
+};
+struct select_command {
+  std::string_view mailbox;
+  bool read_only = false;  // EXAMINE
+  bool condstore = false;
+  std::optional<qresync_parameters> qresync;
+};
+struct create_command {
+  std::string_view mailbox;
+  std::span<const mail::special_use> use;  // RFC 6154 §3
+  bool unknown_use = false;                // an attribute that is not known: NO [USEATTR]
+};
+struct delete_command {
+  std::string_view mailbox;
+};
+struct rename_command {
+  std::string_view from, to;
+};
+struct subscribe_command {
+  std::string_view mailbox;
+  bool subscribe = true;  // false: UNSUBSCRIBE
+};
+
+// Bits of what STATUS can tell (RFC 9051 §6.3.11, 3501 §6.3.10, 7162, 7889, 8474).
+enum status_item : std::uint16_t {
+  status_messages = 1u << 0,
+  status_recent = 1u << 1,
+  status_uid_next = 1u << 2,
+  status_uid_validity = 1u << 3,
+  status_unseen = 1u << 4,
+  status_deleted = 1u << 5,
+  status_size = 1u << 6,
+  status_highest_modseq = 1u << 7,
+  status_append_limit = 1u << 8,
+  status_mailbox_id = 1u << 9,
+};
+using status_items = std::uint16_t;
+
+struct status_command {
+  std::string_view mailbox;
+  status_items items = 0;
+};
+
+// LIST (RFC 9051 §6.3.9, RFC 5258) and LSUB (RFC 3501 §6.3.9).
+struct list_command {
+  bool lsub = false;
+  bool extended = false;  // options or several patterns were given
+  // Selection options.
+  bool select_subscribed = false, select_remote = false, recursive_match = false, select_special_use = false;
+  // Return options.
+  bool return_subscribed = false, return_children = false, return_special_use = false;
+  status_items return_status = 0;  // RFC 5819
+  std::string_view reference;
+  std::span<const std::string_view> patterns;  // never empty; one empty pattern asks for the delimiter
+};
+struct namespace_command {};
+struct idle_command {};
+
+// RFC 9051 §6.4: selected.
+struct check_command {};
+struct close_command {};
+struct unselect_command {};
+struct expunge_command {
+  std::optional<number_set> uids;  // UID EXPUNGE (RFC 4315 §2.1)
+};
+struct search_command {
+  bool by_uid = false;
+  bool extended = false;          // RETURN was given; without options it means ALL
+  search_return returns = 0;
+  search_program program;
+};
+struct fetch_command {
+  bool by_uid = false;
+  number_set messages;
+  std::span<const fetch_item> items;      // macros are expanded; UID FETCH always has uid, once
+  fetch_kinds kinds = 0;                  // which kinds occur, as a mask
+  std::optional<std::uint64_t> changed_since;  // RFC 7162 §3.1.4.1
+  bool vanished = false;
+};
+enum class store_how : std::uint8_t { replace, add, remove };
+struct store_command {
+  bool by_uid = false;
+  number_set messages;
+  store_how how = store_how::replace;
+  bool silent = false;
+  flag_list flags;
+  std::optional<std::uint64_t> unchanged_since;  // RFC 7162 §3.1.3
+};
+struct copy_command {
+  bool by_uid = false;
+  number_set messages;
+  std::string_view mailbox;
+};
+struct move_command {
+  bool by_uid = false;
+  number_set messages;
+  std::string_view mailbox;
+};
+
+// APPEND is not a value of `command`: its octets are streamed, see server_session.hpp. This is what stands before each
+// message literal (RFC 9051 §6.3.12, RFC 3502).
+struct append_piece {
+  std::string_view mailbox;  // the same for all pieces
+  flag_list flags;
+  std::optional<std::int64_t> internal_date;  // seconds since 1970, UTC
+  bool binary = false;       // literal8 (RFC 3516 §4.4): may hold NUL
+};
+
+using command =
+    std::variant<capability_command, noop_command, logout_command, id_command, starttls_command, authenticate_command,
+                 login_command, enable_command, select_command, create_command, delete_command, rename_command,
+                 subscribe_command, status_command, list_command, namespace_command, idle_command, check_command,
+                 close_command, unselect_command, expunge_command, search_command, fetch_command, store_command,
+                 copy_command, move_command>;
+
+}  // namespace briefwerk::protocol::imap
