@@ -22,7 +22,7 @@ inline constexpr std::size_t smtp_received_headers = 100;    // RFC 5321 §6.3, 
 inline constexpr std::uint64_t message_size = 50ull << 20;   // SIZE, APPENDLIMIT
 
 // Message format.
-inline constexpr std::size_t address_local_part = 64;        // RFC 5321 §4.5.3.1.1
+inline constexpr std::size_t address_local_part = 256;       // RFC 5321 §4.5.3.1.1: at least 64; VERP senders of lists exceed it
 inline constexpr std::size_t address_domain = 255;           // RFC 5321 §4.5.3.1.2
 inline constexpr std::size_t address_path = 998;             // SMTPUTF8 and quoting included
 inline constexpr std::size_t header_fields = 2000;           // fields of one header block; the rest counts as body
