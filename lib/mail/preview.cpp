@@ -145,7 +145,10 @@ std::string preview(const mime_tree& tree) {
     part = find_text(tree, "html");
   }
   if (part == nullptr) return {};
-  const auto octets = decode_body(part->encoding, tree.view(part->body), html ? html_octets : plain_octets);
+  const auto most = html ? html_octets : plain_octets;
+  auto octets = decode_body(part->encoding, tree.view(part->body), most);
+  // Not to end within a character, which would make the text look like no UTF-8 at all.
+  for (int i = 0; i < 4 && octets.size() + 4 > most && ascii::is_8bit(octets.back()); ++i) octets.pop_back();
   std::string text;
   const auto type = parse_content_type(tree.view(part->content_type));
   const auto* charset = type.find("charset");

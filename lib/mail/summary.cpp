@@ -207,8 +207,9 @@ void append_summary(std::string& out, const message_summary& summary) {
     references += std::string_view(id).substr(0, id.find('\0'));
     references += '\0';
   }
-  for (const std::string* text : {&summary.envelope, &summary.body, &summary.body_structure, &summary.base_subject,
-                                  &summary.message_id, &summary.in_reply_to, &std::as_const(references), &summary.from,
+  for (const std::string* text :
+       {&summary.envelope, &summary.body, &summary.body_structure, &summary.base_subject,
+                                  &summary.message_id, &summary.in_reply_to, static_cast<const std::string*>(&references), &summary.from,
                                   &summary.to, &summary.cc, &summary.display_from, &summary.display_to,
                                   &summary.preview})
     append_text(out, *text);
