@@ -64,7 +64,7 @@ struct connection_permit;  // releases its place in a listener's limits
 // One operation in the frame of the coroutine that awaits it.
 class stream_operation {
  public:
-  enum class kind : std::uint8_t { readable, read, write, handshake };
+  enum class kind : std::uint8_t { readable, read, write, handshake, goodbye };
 
   stream_operation(const stream_operation&) = delete;
   stream_operation& operator=(const stream_operation&) = delete;
