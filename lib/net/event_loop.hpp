@@ -16,6 +16,10 @@
 
 namespace briefwerk::net {
 
+namespace detail {
+struct stream_core;
+}
+
 // Bound to the concrete executor: the type-erased one costs an allocation and a virtual call for each operation.
 using loop_executor = asio::io_context::executor_type;
 using loop_descriptor = asio::posix::basic_stream_descriptor<loop_executor>;

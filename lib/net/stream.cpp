@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "net/socket_address.hpp"
 #include "net/stream_core.hpp"
@@ -69,15 +70,29 @@ void stream::set_deadline(std::chrono::milliseconds duration) noexcept {
 status_operation stream::readable() { return status_operation(core_, detail::stream_operation::kind::readable); }
 
 read_operation stream::read_some(std::span<char> buffer) {
-  struct made : read_operation {
-    made(detail::stream_core* core, std::span<char> into) : read_operation(core, kind::read) { buffer_ = into; }
-  };
   return read_operation(core_, buffer);
 }
 
 result<std::size_t> stream::try_read(std::span<char> buffer) {
   if (core_ == nullptr) return fail(base::errc::cancelled);
   return core_->try_read(buffer);
+}
+
+status_operation stream::write(std::span<const std::string_view> pieces) {
+  return status_operation(core_, pieces, std::string_view());
+}
+status_operation stream::write(std::string_view text) {
+  return status_operation(core_, std::span<const std::string_view>(), text);
+}
+
+status_operation stream::start_tls_server(tls_context& context) {
+  constexpr auto what = detail::stream_operation::kind::handshake;
+  return status_operation(core_, what, core_ == nullptr ? std::error_code() : core_->begin_tls_server(context));
+}
+
+status_operation stream::start_tls_client(tls_context& context, std::string_view host_name) {
+  constexpr auto what = detail::stream_operation::kind::handshake;
+  return status_operation(core_, what, core_ == nullptr ? std::error_code() : core_->begin_tls_client(context, host_name));
 }
 
 void stream::close() noexcept {

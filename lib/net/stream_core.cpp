@@ -149,7 +149,7 @@ void stream_core::close() noexcept {
   cancel(true, true);
   std::error_code ignored;
   socket.close(ignored);
-  timer.cancel(ignored);
+  timer.cancel();
   fd = -1;
   permit.reset();
   ahead = ahead_end = nullptr;

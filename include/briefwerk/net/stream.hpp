@@ -106,7 +106,9 @@ class [[nodiscard]] read_operation : public detail::stream_operation {
 
  private:
   friend class stream;
-  using stream_operation::stream_operation;
+  read_operation(detail::stream_core* core, std::span<char> buffer) noexcept : stream_operation(core, kind::read) {
+    buffer_ = buffer;
+  }
 };
 
 // co_await answers status.
@@ -119,7 +121,16 @@ class [[nodiscard]] status_operation : public detail::stream_operation {
 
  private:
   friend class stream;
-  using stream_operation::stream_operation;
+  status_operation(detail::stream_core* core, kind what, std::error_code known = {}) noexcept
+      : stream_operation(core, what) {
+    error_ = known;
+    ended_ = static_cast<bool>(known);
+  }
+  status_operation(detail::stream_core* core, std::span<const std::string_view> pieces, std::string_view single) noexcept
+      : stream_operation(core, kind::write) {
+    pieces_ = pieces;
+    single_ = single;
+  }
 };
 
 class stream {
