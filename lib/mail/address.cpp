@@ -122,35 +122,48 @@ bool is_address_literal(std::string_view text) noexcept {
 //   Mailbox        = Local-part "@" ( Domain / address-literal )
 //   Local-part     = Dot-string / Quoted-string
 //   QcontentSMTP   = qtextSMTP / quoted-pairSMTP   (printable ASCII and space)
-base::result<mailbox_address> parse_mailbox(std::string_view text, utf8 allowed) {
-  mailbox_address address;
+base::result<mailbox_view> split_mailbox(std::string_view text, utf8 allowed) noexcept {
+  std::size_t end = 0;     // of the local part
+  std::size_t octets = 0;  // its size without quotes and backslashes
   if (text.starts_with('"')) {
-    std::size_t i = 1;
-    for (; i < text.size() && text[i] != '"'; ++i) {
-      const bool pair = text[i] == '\\';
-      if (pair && ++i == text.size()) return fail(errc::malformed);
-      const char c = text[i];
+    for (end = 1; end < text.size() && text[end] != '"'; ++end, ++octets) {
+      const bool pair = text[end] == '\\';
+      if (pair && ++end == text.size()) return fail(errc::malformed);
+      const char c = text[end];
       const bool high = !pair && allowed == utf8::allow && ascii::is_8bit(c);
       if (!high && (ascii::is_control(c) || ascii::is_8bit(c))) return fail(errc::malformed);
-      address.local += c;
     }
-    if (i >= text.size()) return fail(errc::malformed);
-    text.remove_prefix(i + 1);
+    if (end >= text.size()) return fail(errc::malformed);
+    ++end;
   } else {
-    const auto end = text.find('@');
-    const auto local = text.substr(0, end);
-    if (!is_dot_atom(local)) return fail(errc::malformed);
-    if (allowed == utf8::refuse && !is_ascii(local)) return fail(errc::malformed);
-    address.local = local;
-    text.remove_prefix(local.size());
+    octets = end = std::min(text.find('@'), text.size());
+    if (!is_dot_atom(text.substr(0, end))) return fail(errc::malformed);
+    if (allowed == utf8::refuse && !is_ascii(text.substr(0, end))) return fail(errc::malformed);
   }
+  const auto local = text.substr(0, end);
+  text.remove_prefix(end);
   if (!text.starts_with('@')) return fail(errc::malformed);
   text.remove_prefix(1);
-  if (address.local.size() > limits::address_local_part || text.size() > limits::address_domain)
-    return fail(errc::limit_exceeded);
-  if (allowed == utf8::allow && !is_valid_utf8(address.local)) return fail(errc::malformed);
+  if (octets > limits::address_local_part || text.size() > limits::address_domain) return fail(errc::limit_exceeded);
+  if (allowed == utf8::allow && !is_valid_utf8(local)) return fail(errc::malformed);
   if (!(text.starts_with('[') ? is_address_literal(text) : is_domain(text, allowed))) return fail(errc::malformed);
-  address.domain = text;
+  return mailbox_view{local, text};
+}
+
+base::result<mailbox_address> parse_mailbox(std::string_view text, utf8 allowed) {
+  const auto parts = split_mailbox(text, allowed);
+  if (!parts) return fail(parts.error());
+  mailbox_address address;
+  address.domain = parts->domain;
+  if (!parts->local.starts_with('"')) {
+    address.local = parts->local;
+    return address;
+  }
+  const auto quoted = parts->local.substr(1, parts->local.size() - 2);
+  for (std::size_t i = 0; i < quoted.size(); ++i) {
+    if (quoted[i] == '\\') ++i;
+    address.local += quoted[i];
+  }
   return address;
 }
 

@@ -27,6 +27,13 @@ enum class utf8 : bool { refuse, allow };
 // limits::address_domain.
 base::result<mailbox_address> parse_mailbox(std::string_view text, utf8 allowed = utf8::refuse);
 
+// The same without a copy: views into `text`, the local part as written, with its quotes and backslashes.
+struct mailbox_view {
+  std::string_view local;
+  std::string_view domain;
+};
+base::result<mailbox_view> split_mailbox(std::string_view text, utf8 allowed = utf8::refuse) noexcept;
+
 // RFC 5321 Domain (letters, digits, hyphens inside labels of at most 63 octets; UTF-8 labels when allowed), no
 // trailing dot.
 bool is_domain(std::string_view text, utf8 allowed = utf8::refuse) noexcept;
