@@ -128,8 +128,8 @@ class client_session {
   // finished or close step. `last` with the final (possibly empty) chunk.
   void message(std::string_view chunk, bool last) noexcept;
   void quit();
-  // The connection broke, or a deadline passed: recipients without an outcome get `why` (451 4.4.2 by default).
-  void connection_lost(const reply& why = replies_lost());
+  // The connection broke, or a deadline passed: recipients without an outcome get `why`. Then finished and close.
+  void connection_lost(const reply& why = replies::connection_lost);
 
   std::span<const recipient_outcome> outcomes() const noexcept { return outcomes_; }
   // Why the session closes or will offer no more than close; nullopt: it does not.
@@ -142,83 +142,88 @@ class client_session {
   outcome_stage waiting_for() const noexcept;
   bool is_tls() const noexcept { return tls_; }
 
-  static const reply& replies_lost() noexcept;
-
  private:
-  // Commands in flight, in the order of their replies.
-  enum class expected : std::uint8_t { greeting, ehlo, helo, starttls, auth, rset, mail, rcpt, data, chunk, end_of_data, quit };
-  enum class phase : std::uint8_t { talking, tls_wait, login_choice, challenge, ready, sending_rcpt, pulling, done, closing, closed };
-
+  // Commands in flight, in the order of their replies (RFC 2920 §3.1).
+  enum class expected : std::uint8_t {
+    greeting, ehlo, helo, starttls, auth, rset, mail, rcpt, data, chunk, end_of_data, quit
+  };
+  enum class phase : std::uint8_t { talking, tls_ready, tls_wait, login_choice, challenge, ready, closing, closed };
+  // Where the transaction stands.
+  enum class progress : std::uint8_t { none, recipients, data_sent, body, over };
   struct in_flight {
     expected what;
     std::size_t recipient = 0;
   };
 
-  std::optional<client_step> handle_reply();
-  void on_greeting(const reply& got);
+  // client_session.cpp
+  std::optional<client_step> talk();
+  void handle_reply();
+  void dispatch(const in_flight& about, const reply& got);
   void on_hello(const reply& got, expected what);
   void on_starttls(const reply& got);
   void on_auth(const reply& got);
+  void after_hello();
+  client_step flush();
+  void say(std::string_view line, expected what, std::size_t recipient = 0);
+  void put_hello(bool extended);
+  void fail(const reply& why, outcome_stage stage);
+  bool awaits_reply() const noexcept { return next_reply_ < flight_.size(); }
+  std::size_t in_flight_count() const noexcept { return flight_.size() - next_reply_; }
+
+  // client_transaction.cpp
   void on_mail(const reply& got);
   void on_rcpt(const reply& got, std::size_t recipient);
   void on_data(const reply& got);
   void on_chunk(const reply& got);
   void on_end_of_data(const reply& got);
-  void after_hello();
-  void after_login();
-
-  void say(std::string_view line, expected what);
-  void put_hello(bool extended);
+  void pump();
+  void pump_recipients();
   void put_mail();
   void put_rcpt(std::size_t index);
-  void pump_recipients();
   void start_body();
-  void pump_body();
-  void pump_chunk();
-  void end_body();
-  void settle(const reply& why, outcome_stage stage);
-  void settle_accepted(const reply& why, outcome_stage stage);
-  void finish_transaction(bool needs_reset);
-  void fail(const reply& why, outcome_stage stage);
+  std::optional<client_step> pump_body();
+  void encode_body();
+  void put_chunk();
+  void await_final_replies();
+  void settle(std::size_t recipient, const reply& why, outcome_stage stage);
+  void settle_all(const reply& why, outcome_stage stage);
   const reply* local_refusal() const noexcept;
-  bool waits_for_replies() const noexcept { return next_reply_ < flight_.size(); }
 
   const client_options& options_;
   std::string_view input_;
   std::string out_;
   std::string writing_;
-  std::string_view direct_;          // a large run of the message, written from where it lies
-  std::string decoded_;
+  std::string_view direct_;           // a large run of the message, written from where it lies
+  std::string decoded_;               // the challenge shown by login_challenge
   reply_parser parser_;
   std::vector<in_flight> flight_;
-  std::size_t next_reply_ = 0;
+  std::size_t next_reply_ = 0;        // in flight_
 
   capabilities offered_;
   reply greeting_;
   std::optional<reply> failure_;
   std::optional<reply> login_refusal_;
-  outcome_stage failure_stage_ = outcome_stage::connection;
 
   const mail::smtp_envelope* envelope_ = nullptr;
   outgoing_details details_;
-  std::vector<recipient_outcome> outcomes_;
-  std::vector<std::size_t> accepted_; // recipients with 2xx, in order; LMTP's final replies follow it
+  std::vector<recipient_outcome> outcomes_;  // code 0: open
+  std::vector<std::size_t> accepted_;        // recipients with 2xx, in order; LMTP's final replies follow it
   std::size_t next_rcpt_ = 0;
   std::size_t next_final_ = 0;
-  std::string_view body_;             // what message() gave and was not yet encoded
+  std::string_view body_;                    // what message() gave and was not yet encoded
   data_encoder encoder_;
 
   phase phase_ = phase::talking;
+  progress progress_ = progress::none;
+  outcome_stage failure_stage_ = outcome_stage::connection;
+  close_reason close_reason_ = close_reason::quit;
   bool tls_ = false;
-  bool logged_in_ = false;
-  bool data_sent_ = false;            // the DATA command is out
-  bool mail_refused_ = false;
+  bool tls_refused_ = false;
+  bool body_given_ = false;           // message() was called and its chunk is not used up
   bool body_last_ = false;
-  bool body_given_ = false;
-  bool body_done_ = false;
   bool chunking_ = false;
-  bool needs_reset_ = false;
-  bool quitting_ = false;
+  bool needs_reset_ = false;          // the server still has a transaction open
+  bool report_ = false;               // finished is due
 };
 
 }  // namespace briefwerk::protocol::smtp

@@ -9,10 +9,6 @@
 
 namespace briefwerk::protocol::smtp {
 
-// Offset of the first octet at which a scan has to look closer, or `size`: an LF that does not follow a CR, an octet
-// other than LF after a CR, or a dot after an LF. octets[-1] must be readable. Runs at vector speed.
-std::size_t find_irregular(const char* octets, std::size_t size) noexcept;
-
 // RFC 5321 §2.3.8: lines end in CRLF only, and only <CRLF>.<CRLF> ends the message. Bare CR and bare LF are passed on as
 // text and reported: the server refuses such a message, since some next hop may see an end in it.
 class data_decoder {

@@ -99,6 +99,7 @@ inline constexpr reply bad_recipient_syntax{501, {5, 1, 3}, "Bad recipient addre
 inline constexpr reply non_ascii_address{553, {5, 6, 7}, "This address needs SMTPUTF8"};          // RFC 6531 §3.5
 inline constexpr reply too_many_bad_commands{421, {4, 7, 0}, "Too many errors"};                  // RFC 5321 §4.3.2
 inline constexpr reply no_service{554, {5, 3, 2}, "No service here"};                             // RFC 5321 §3.1
+inline constexpr reply no_service_here{503, {5, 5, 1}, "No service here; send QUIT"};                // RFC 5321 §3.1
 inline constexpr reply shutting_down{421, {4, 3, 2}, "Service is going down"};                    // RFC 5321 §3.8
 inline constexpr reply timed_out{421, {4, 4, 2}, "Waited too long"};                              // RFC 5321 §4.5.3.2
 
@@ -114,7 +115,6 @@ inline constexpr reply bdat_failed{503, {5, 5, 1}, "An earlier chunk was refused
 inline constexpr reply chunk_received{250, {2, 0, 0}, "Chunk received"};
 inline constexpr reply local_error{451, {4, 3, 0}, "Local error, try again later"};
 inline constexpr reply no_space{452, {4, 3, 1}, "No space, try again later"};
-inline constexpr reply requiretls_needs_tls{530, {5, 7, 4}, "REQUIRETLS needs TLS"};              // RFC 8689 §4.1
 
 // STARTTLS, RFC 3207 §4
 inline constexpr reply ready_for_tls{220, {2, 0, 0}, "Ready to start TLS"};
@@ -140,6 +140,17 @@ inline constexpr reply relay_denied{550, {5, 7, 1}, "Relaying denied"};         
 inline constexpr reply sender_denied{550, {5, 7, 1}, "Not allowed to send as this address"};      // RFC 6409 §6.1
 inline constexpr reply mailbox_full{452, {4, 2, 2}, "Mailbox full"};                              // RFC 3463 §3.3
 inline constexpr reply routing_loop{554, {5, 4, 6}, "Too many hops"};                             // RFC 5321 §6.3
+
+// Outcomes that the client machine gives without the server's word.
+inline constexpr reply connection_lost{451, {4, 4, 2}, "Connection lost"};                        // RFC 3463 §3.5
+inline constexpr reply protocol_error{451, {4, 5, 0}, "The server's replies cannot be followed"}; // RFC 3463 §3.6
+inline constexpr reply tls_not_offered{451, {4, 7, 10}, "TLS is required and not offered"};       // RFC 8689 §4.2.1 names 7.10
+inline constexpr reply tls_refused{454, {4, 7, 0}, "The server refused STARTTLS"};                // RFC 3207 §4
+inline constexpr reply smtputf8_not_offered{553, {5, 6, 7}, "The server does not offer SMTPUTF8"}; // RFC 6531 §3.5
+inline constexpr reply requiretls_not_offered{550, {5, 7, 30}, "The server does not offer REQUIRETLS"};  // RFC 8689 §4.2.1
+inline constexpr reply conversion_needed{554, {5, 6, 3}, "The server cannot take this kind of body"};    // RFC 6152 §3
+inline constexpr reply too_big_for_server{552, {5, 3, 4}, "Message exceeds the server's size limit"};    // RFC 1870 §6.1
+inline constexpr reply unsendable_address{553, {5, 1, 3}, "Address cannot be written in SMTP"};
 
 }  // namespace replies
 

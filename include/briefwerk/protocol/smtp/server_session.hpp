@@ -106,7 +106,7 @@ struct auth_success { std::string_view server_data; };       // additional data 
 // Steps; need_bytes, write, start_tls and close are in steps.hpp.
 struct message_data { std::string_view bytes; };
 struct drop_message {};                         // the message will not be accepted: free what the sink holds
-struct reset {};                                // the transaction is gone (RSET, EHLO, STARTTLS, or its end without acceptance)
+struct reset {};                                // the transaction is gone without a message_end_question
 struct ask { smtp::question question; };
 
 using server_step = std::variant<need_bytes, write, start_tls, message_data, drop_message, reset, close, ask>;
@@ -116,7 +116,7 @@ class server_session {
   explicit server_session(const server_options& options) noexcept;
 
   // What to do now. Replies are collected (RFC 2920 §3.2) and written when the input is used up, before
-  // message_end_question and auth_question, before start_tls and before close.
+  // message_end_question and auth_question, before start_tls and before close. After close: close again.
   server_step next();
 
   // Octets from the peer; only after need_bytes. The view must stay valid until the next need_bytes step.
@@ -154,93 +154,118 @@ class server_session {
   const server_options& options() const noexcept { return options_; }
 
  private:
-  enum class phase : std::uint8_t { commands, data, chunk, auth_line, tls_wait, closing, closed };
+  enum class phase : std::uint8_t {
+    commands, data, chunk, message_complete, auth_start, auth_line, tls_ready, tls_wait, closing, closed
+  };
   enum class asked : std::uint8_t { nothing, connect, hello, auth, mail, rcpt, message_start, message_end, verify };
   enum class line_state : std::uint8_t { incomplete, complete, too_long, bare };
+  using maybe_step = std::optional<server_step>;  // nothing: go on
 
-  std::optional<server_step> read_command();
-  std::optional<server_step> read_auth_line();
-  std::optional<server_step> read_data();
-  std::optional<server_step> read_chunk();
-  line_state read_line(std::size_t limit);
+  // Lines (server_lines.cpp)
+  line_state read_line();
   std::size_t line_limit() const noexcept;
+  bool skip_line() noexcept;
+  line_state finish_line(std::string_view line) noexcept;
+  line_state drop_long_line(std::size_t used) noexcept;
 
-  std::optional<server_step> execute(const command& parsed);
-  std::optional<server_step> run(const hello_command& hello);
-  std::optional<server_step> run(const starttls_command&);
-  std::optional<server_step> run(const auth_command& auth);
-  std::optional<server_step> run(const mail_command& mail);
-  std::optional<server_step> run(const rcpt_command& rcpt);
-  std::optional<server_step> run(const data_command&);
-  std::optional<server_step> run(const bdat_command& bdat);
-  std::optional<server_step> run(const rset_command&);
-  std::optional<server_step> run(const noop_command&);
-  std::optional<server_step> run(const quit_command&);
-  std::optional<server_step> run(const vrfy_command& vrfy);
-  std::optional<server_step> run(const expn_command&);
-  std::optional<server_step> run(const help_command&);
+  // Commands (server_commands.cpp)
+  maybe_step read_command();
+  const reply* refusal_before(const command& parsed) const noexcept;
+  maybe_step run(const hello_command& hello);
+  maybe_step run(const starttls_command& starttls);
+  maybe_step run(const auth_command& auth);
+  maybe_step run(const mail_command& mail);
+  maybe_step run(const rcpt_command& rcpt);
+  maybe_step run(const data_command& data);
+  maybe_step run(const bdat_command& bdat);
+  maybe_step run(const rset_command& rset);
+  maybe_step run(const noop_command& noop);
+  maybe_step run(const quit_command& quit);
+  maybe_step run(const vrfy_command& vrfy);
+  maybe_step run(const expn_command& expn);
+  maybe_step run(const help_command& help);
+  const reply& no_recipients() const noexcept;
+  void answer_mail(const reply& decision);
 
-  const reply* refusal_of_bdat(const bdat_command& bdat) const noexcept;
-  std::optional<server_step> end_message();
-  std::optional<server_step> end_chunk();
-  void answer_message_start(const reply& decision);
+  // AUTH (server_auth.cpp)
+  maybe_step read_auth_line();
+  maybe_step ask_auth(bool first);
   void answer_auth(const reply& decision);
-  void finish_message(const reply& decision);
-  bool count_octets(std::size_t count);
+  void put_challenge(std::string_view data);
+  void end_auth() noexcept;
+  bool may_authenticate() const noexcept;
+
+  // Messages (server_message.cpp)
+  maybe_step read_data();
+  maybe_step read_chunk();
+  maybe_step end_chunk();
+  maybe_step ask_message_start();
+  maybe_step ask_message_end();
+  const reply* refusal_of(const bdat_command& bdat) const noexcept;
+  void answer_message_start(const reply& decision);
+  void put_final(const reply& decision);
+  void end_message() noexcept;
+  void refuse_inside(const reply& named);
+  bool exceeds_size(std::uint64_t octets) const noexcept;
+
+  // Replies and state (server_session.cpp)
+  server_step flush();
   server_step put_question(asked kind, smtp::question about);
   void put(const reply& value);
-  void put_refusal(const reply& value);
-  void put_hello_reply(hello_kind kind);
+  void put_error(const reply& value);  // counts towards bad_commands
   void put_greeting();
-  void close_after_write(close_reason why) noexcept;
-  bool end_transaction() noexcept;
-  bool may_offer_auth() const noexcept;
+  void put_capabilities();
+  void answer_hello(const reply& decision);
+  void close_with(close_reason why) noexcept;
+  void end_transaction() noexcept;
+  void abandon_transaction() noexcept;  // the driver hears of it
 
   const server_options& options_;
-  std::string_view input_;       // what was fed and not yet used
-  std::string partial_;          // the beginning of a line that was cut; bounded by the line limit
-  std::string out_;              // collected replies
-  std::string writing_;          // what the last write step shows
-  std::string decoded_;          // the SASL response shown by auth_question
-  std::string_view line_;        // the complete line, in input_ or partial_
+  std::string_view input_;        // what was fed and not yet used
+  std::string_view line_;         // the line being executed, in what was fed or in partial_; without CRLF
+  std::string_view asked_name_;   // of hello_question, in line_
+  std::string_view mechanism_;    // of the exchange under way, in options_
+  std::string partial_;           // the beginning of a line that was cut; bounded by the line limit
+  std::string out_;               // collected replies
+  std::string writing_;           // what the last write step shows
+  std::string decoded_;           // the response shown by auth_question
   std::string hello_name_;
-  std::string final_auth_data_;  // RFC 4422 §5: additional data with success, sent as a challenge (RFC 4954 §4)
   std::optional<tls_info> tls_;
-  std::optional<reply> refusal_; // of the message under way
-  std::string_view mechanism_;   // of the exchange under way, in options_
+  std::optional<reply> refusal_;  // of the message or chunk under way
   data_decoder decoder_;
 
   std::uint64_t message_octets_ = 0;
   std::uint64_t declared_size_ = 0;
   std::uint64_t chunk_left_ = 0;
-  std::size_t chunk_size_ = 0;
   std::size_t recipients_ = 0;
-  std::size_t refused_recipients_ = 0;
   std::size_t transactions_ = 0;
   std::size_t bad_commands_ = 0;
   std::size_t auth_failures_ = 0;
 
   phase phase_ = phase::commands;
-  asked asked_ = asked::connect;
+  asked asked_ = asked::nothing;
   close_reason close_reason_ = close_reason::quit;
   mail::body_kind body_ = mail::body_kind::seven_bit;
-  hello_kind hello_kind_ = hello_kind::ehlo;
   hello_kind asked_hello_ = hello_kind::ehlo;
   bool greeted_ = false;             // the connect question was put
   bool refused_connection_ = false;  // only QUIT is taken (RFC 5321 §3.1)
-  bool extended_ = false;
   bool said_hello_ = false;
+  bool extended_ = false;
   bool authenticated_ = false;
+  bool has_response_ = false;        // decoded_ holds one
+  bool final_auth_ = false;          // success waits for the empty response to its additional data
   bool in_transaction_ = false;
+  bool mail_refused_ = false;        // what was pipelined behind a refused MAIL is no error of the peer
   bool smtputf8_ = false;
-  bool in_message_ = false;          // message_start_question was accepted, the end not yet reached
+  bool in_message_ = false;          // message_start_question was accepted and the message is not over
   bool chunking_ = false;            // the message comes by BDAT
   bool chunk_last_ = false;
-  bool chunk_failed_ = false;        // an earlier chunk was refused
+  bool chunk_failed_ = false;        // a chunk was refused; RSET is due (RFC 3030 §2)
+  bool line_in_partial_ = false;     // line_ lies in partial_, which is free after its execution
   bool skipping_line_ = false;       // dropping the rest of a refused line
+  bool skipped_cr_ = false;          // … whose last octet so far was a CR
   bool drop_pending_ = false;
   bool reset_pending_ = false;
-  bool final_auth_ = false;          // success waits for the empty response
 };
 
 }  // namespace briefwerk::protocol::smtp
