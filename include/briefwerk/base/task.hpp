@@ -65,7 +65,7 @@ template <class T>
 struct task_promise : promise_base {
   std::optional<T> value;
   task<T> get_return_object() noexcept;
-  template <class U>
+  template <class U = T>
     requires std::is_constructible_v<T, U&&>
   void return_value(U&& u) {
     value.emplace(std::forward<U>(u));
