@@ -54,10 +54,12 @@ void ip_parse(benchmark::State& state) {
 BENCHMARK(ip_parse);
 
 void log_line(benchmark::State& state) {
-  const auto log = open_log("/dev/null", state.range(0) ? log_format::json : log_format::text, log_level::info, system_clock());
+  const auto log =
+      open_log("/dev/null", state.range(0) ? log_format::json : log_format::text, log_level::info, system_clock());
   for (auto _ : state)
-    (*log)->log(log_level::info, "smtp.message.accepted",
-                {{"session", "k3abcdefghijklmn"}, {"peer", "192.0.2.1"}, {"from", "alice@example.org"}, {"size", 4096}});
+    (*log)->log(
+        log_level::info, "smtp.message.accepted",
+        {{"session", "k3abcdefghijklmn"}, {"peer", "192.0.2.1"}, {"from", "alice@example.org"}, {"size", 4096}});
 }
 BENCHMARK(log_line)->ArgName("json")->Arg(0)->Arg(1);
 

@@ -7,7 +7,8 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
   // volatile: the compiler may not leave the loop at the first difference.
   volatile unsigned char difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const unsigned char now = static_cast<unsigned char>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]));
+    const unsigned char now =
+        static_cast<unsigned char>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]));
     difference = static_cast<unsigned char>(difference | now);
   }
   return difference == 0;

@@ -69,7 +69,8 @@ std::optional<std::array<std::uint8_t, 16>> parse_v6(std::string_view text) {
   const auto after = parse_groups(text.substr(gap + 2), true, tail);
   // RFC 4291 §2.2: "::" stands for one or more groups of zeros.
   if (!before || !after || *before + *after > 14) return {};
-  std::copy(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(*after), head.end() - static_cast<std::ptrdiff_t>(*after));
+  std::copy(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(*after),
+            head.end() - static_cast<std::ptrdiff_t>(*after));
   return head;
 }
 

@@ -95,11 +95,18 @@ void append_escaped_ascii(std::string& out, char c, log_format format) {
   }
 }
 
+bool needs_no_escape(char c) noexcept { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; }
+
 void append_quoted(std::string& out, std::string_view text, log_format format) {
   const bool cut = text.size() > limits::log_value;
   if (cut) text = text.substr(0, limits::log_value);
   out += '"';
   while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && needs_no_escape(text[plain])) ++plain;
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const std::size_t length = utf8_length(text);
     const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
     if (length == 1) {

@@ -71,8 +71,12 @@ std::vector<metrics::reading> metrics::read() const {
     out.reserve(counters_.size() + histograms_.size());
     for (const auto& [name, one] : counters_) out.push_back({.name = name, .value = one->value()});
     for (const auto& [name, one] : histograms_)
-      out.push_back({.name = name, .is_histogram = true, .value = static_cast<std::int64_t>(one->count()),
-                     .p50 = one->quantile(0.5), .p99 = one->quantile(0.99), .max = one->quantile(1.0)});
+      out.push_back({.name = name,
+                     .is_histogram = true,
+                     .value = static_cast<std::int64_t>(one->count()),
+                     .p50 = one->quantile(0.5),
+                     .p99 = one->quantile(0.99),
+                     .max = one->quantile(1.0)});
   }
   std::sort(out.begin(), out.end(), [](const reading& a, const reading& b) { return a.name < b.name; });
   return out;

@@ -46,7 +46,8 @@ base::result<scram_text> parse_scram(hash_kind hash, std::string_view text, std:
   if (end.ec != std::errc() || end.ptr != number.data() + number.size() || out.iterations == 0)
     return base::fail(errc::malformed);
   if (out.iterations > base::limits::scram_iterations_max) return base::fail(errc::limit_exceeded);
-  auto salt = base::base64_decode(salt_part), stored = base::base64_decode(stored_part), server = base::base64_decode(text);
+  auto salt = base::base64_decode(salt_part), stored = base::base64_decode(stored_part),
+       server = base::base64_decode(text);
   if (!salt || !stored || !server || salt->empty() || stored->size() != base::digest_size(hash) ||
       server->size() != base::digest_size(hash))
     return base::fail(errc::malformed);
@@ -120,7 +121,8 @@ std::string new_scram(const base::crypto& crypto, std::string_view password, std
 
 }  // namespace
 
-base::result<bool> fits_stored_password(const base::crypto& crypto, std::string_view stored, std::string_view password) {
+base::result<bool> fits_stored_password(const base::crypto& crypto, std::string_view stored,
+                                        std::string_view password) {
   std::string_view scheme;
   if (stored.starts_with('{')) {
     const std::size_t end = stored.find('}');
@@ -129,14 +131,18 @@ base::result<bool> fits_stored_password(const base::crypto& crypto, std::string_
     stored.remove_prefix(end + 1);
   }
   if (same_name(scheme, "PLAIN") || same_name(scheme, "CLEARTEXT"))
-    return base::equal_in_constant_time(crypto.hash(hash_kind::sha256, stored), crypto.hash(hash_kind::sha256, password));
-  if (is_crypt_scheme(scheme) || (scheme.empty() && stored.starts_with('$'))) return fits_crypt(crypto, stored, password);
+    return base::equal_in_constant_time(crypto.hash(hash_kind::sha256, stored),
+                                        crypto.hash(hash_kind::sha256, password));
+  if (is_crypt_scheme(scheme) || (scheme.empty() && stored.starts_with('$')))
+    return fits_crypt(crypto, stored, password);
 
   for (const auto hash : {hash_kind::sha256, hash_kind::sha1}) {
     const std::string_view name = hash == hash_kind::sha1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256";
-    const bool named = same_name(scheme, name), prefixed = stored.starts_with(name) && stored.substr(name.size()).starts_with('$');
+    const bool named = same_name(scheme, name),
+               prefixed = stored.starts_with(name) && stored.substr(name.size()).starts_with('$');
     if (!named && !(scheme.empty() && prefixed)) continue;
-    const auto keys = prefixed ? parse_scram(hash, stored.substr(name.size() + 1), ":$:") : parse_scram(hash, stored, ",,,");
+    const auto keys =
+        prefixed ? parse_scram(hash, stored.substr(name.size() + 1), ":$:") : parse_scram(hash, stored, ",,,");
     if (!keys) return base::fail(keys.error());
     return fits_scram(crypto, *keys, password);
   }

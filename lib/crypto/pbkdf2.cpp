@@ -42,8 +42,10 @@ struct sha512_traits {
 template <class Word>
 Word big_endian(Word value) noexcept {
   if constexpr (std::endian::native == std::endian::big) return value;
-  if constexpr (sizeof(Word) == 8) return __builtin_bswap64(value);
-  else return __builtin_bswap32(value);
+  if constexpr (sizeof(Word) == 8)
+    return __builtin_bswap64(value);
+  else
+    return __builtin_bswap32(value);
 }
 
 template <class Hash>

@@ -28,7 +28,7 @@ class scripted_resolver final : public resolver {
   scripted_resolver& add_address(std::string_view name, std::string_view address);  // A or AAAA, by its text
   scripted_resolver& add_mx(std::string_view name, std::uint16_t preference, std::string_view exchange);
   scripted_resolver& add_txt(std::string_view name, std::string_view text);
-  scripted_resolver& add_ptr(std::string_view address, std::string_view name);  // `address` as text
+  scripted_resolver& add_ptr(std::string_view address, std::string_view name);   // `address` as text
   scripted_resolver& add_alias(std::string_view name, std::string_view target);  // CNAME
   // The name exists, without records.
   scripted_resolver& add_name(std::string_view name);

@@ -11,7 +11,9 @@ namespace {
 
 using base::hash_kind;
 
-std::string_view hash_name(hash_kind hash) noexcept { return hash == hash_kind::sha1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256"; }
+std::string_view hash_name(hash_kind hash) noexcept {
+  return hash == hash_kind::sha1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256";
+}
 
 // RFC 5802 §3, for a password already prepared.
 scram_keys derive_prepared(const base::crypto& crypto, hash_kind hash, std::string_view password, std::string_view salt,

@@ -42,8 +42,7 @@ std::string narrow(const utf16& text) {
 
 base::result<utf16> apply_profile(const utf16& in) {
   UErrorCode status = U_ZERO_ERROR;
-  const std::unique_ptr<UStringPrepProfile, close_profile> profile(
-      usprep_openByType(USPREP_RFC4013_SASLPREP, &status));
+  const std::unique_ptr<UStringPrepProfile, close_profile> profile(usprep_openByType(USPREP_RFC4013_SASLPREP, &status));
   if (U_FAILURE(status)) return base::fail(base::errc::unsupported);
   // NFKC makes at most eighteen units of one (U+FDFA).
   utf16 out(in.size() * 18 + 1);

@@ -41,7 +41,7 @@ class scram_server final : public server_base {
   scram_server_setup setup_;
   const base::crypto& crypto_;
   state state_ = state::begin;
-  std::string gs2_and_binding_;   // what c= must decode to
+  std::string gs2_and_binding_;  // what c= must decode to
   std::string client_first_bare_, server_first_, nonce_;
   scram_keys keys_;
   bool known_ = false;
