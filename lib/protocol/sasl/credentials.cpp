@@ -65,7 +65,8 @@ base::result<scram_keys> parse_scram_keys(std::string_view text) {
   scram_keys out;
   const auto name = take_until(text, '$'), iterations = take_until(text, ':'), salt = take_until(text, '$'),
              stored = take_until(text, ':');
-  if (!stored) return base::fail(errc::malformed_credentials);
+  // A mark that is missing leaves the rest as it was, where the next mark may still be found.
+  if (!name || !iterations || !salt || !stored) return base::fail(errc::malformed_credentials);
   if (*name == hash_name(hash_kind::sha1))
     out.hash = hash_kind::sha1;
   else if (*name != hash_name(hash_kind::sha256))
