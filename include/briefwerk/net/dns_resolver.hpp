@@ -1,7 +1,8 @@
 #pragma once
 
 // base::resolver on c-ares: one channel and one cache for each io_thread. EDNS (1232 octets), TCP where an answer is
-// cut, several servers tried in turn.
+// cut, several servers tried in turn, equal questions asked once. A question that no server answers fails after
+// `tries` rounds, each with twice the wait of the one before: 14 seconds for one server with the defaults.
 
 #include <chrono>
 #include <cstddef>
@@ -28,13 +29,14 @@ struct dns_resolver_options {
 };
 
 // query() may be called from chains on any of `threads` (and from others: those use the first thread). A name with
-// octets outside ASCII answers dns_status::failed: callers convert to A-labels before (IDNA is not this room's).
+// octets outside ASCII answers dns_status::failed: callers convert to A-labels before (IDNA is not this room's). A name
+// that cannot exist (an empty label, one over 63 octets, over 255 in all) answers no_name without asking.
 class dns_resolver final : public base::resolver {
  public:
-  // `threads` outlive it. Errors: no server is known, c-ares cannot start.
+  // `threads` outlive it. Errors: c-ares cannot start.
   static explained<std::unique_ptr<dns_resolver>> create(io_threads& threads, dns_resolver_options options = {});
   static explained<std::unique_ptr<dns_resolver>> create(io_thread& thread, dns_resolver_options options = {});
-  // Unanswered queries answer dns_status::failed. The threads run or have ended; not from one of them while others still run.
+  // From any thread. Unanswered questions answer dns_status::failed, soon, on threads that run.
   ~dns_resolver() override;
 
   base::task<base::dns_answer> query(std::string name, base::dns_type type) override;
