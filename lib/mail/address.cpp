@@ -64,7 +64,7 @@ bool is_ipv6(std::string_view text) noexcept {
       return false;
     }
   }
-  return compressed ? groups <= 7 : groups == 8;
+  return compressed ? groups <= 6 : groups == 8;  // "::" stands for two groups at least
 }
 
 const icu::IDNA* idna() {

@@ -105,8 +105,9 @@ class writer {
 
   void encoding(const mime_part& part) {
     auto value = tree_.view(part.content_transfer_encoding);
-    std::string_view token;
-    append_imap_string(out_, read_token(value, token) ? token : std::string_view("7bit"));
+    std::string_view token, more;
+    const bool well_formed = read_token(value, token) && !read_token(value, more);
+    append_imap_string(out_, well_formed ? token : std::string_view("7bit"));
   }
 
   void disposition(std::string_view value) {
@@ -122,7 +123,7 @@ class writer {
     out_ += ')';
   }
 
-  // RFC 3282: language tags with commas between them; one alone is a string, several are a list.
+  // RFC 3282: language tags with commas between them.
   void language(std::string_view value) {
     std::vector<std::string_view> tags;
     std::string_view tag;
@@ -136,12 +137,12 @@ class writer {
       out_ += "NIL";
       return;
     }
-    if (tags.size() > 1) out_ += '(';
+    out_ += '(';
     for (std::size_t i = 0; i < tags.size(); ++i) {
       if (i != 0) out_ += ' ';
       append_imap_string(out_, tags[i]);
     }
-    if (tags.size() > 1) out_ += ')';
+    out_ += ')';
   }
 
   std::string& out_;

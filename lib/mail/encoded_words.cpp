@@ -131,7 +131,8 @@ std::string decode_text(std::string_view value) {
 
 namespace {
 
-constexpr std::size_t encoded_text_size = 75 - 12;  // §2: 75 with "=?UTF-8?Q?" and "?="
+// §2 allows words of 75 octets in lines of 76, with "=?UTF-8?Q?" and "?="; 64 leave room for "Subject: " before them.
+constexpr std::size_t encoded_text_size = 64 - 12;
 
 bool is_plain_q(char c, word_context context) {
   // §5 (3): in a phrase only letters, digits and these.
@@ -175,7 +176,7 @@ void append_b_words(std::string& out, std::string_view text) {
   constexpr std::size_t octets = encoded_text_size / 4 * 3;
   for (bool first = true; !text.empty(); first = false) {
     const auto size = utf8_prefix(text, octets);
-    auto coded = encode_base64_lines(text.substr(0, size));  // 45 octets give one line
+    auto coded = encode_base64_lines(text.substr(0, size));  // 39 octets give one line
     coded.resize(coded.size() - 2);
     if (!first) out += ' ';
     out += "=?UTF-8?B?" + coded + "?=";

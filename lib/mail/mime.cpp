@@ -15,7 +15,9 @@ namespace limits = base::limits;
 
 transfer_encoding read_encoding(std::string_view value) noexcept {
   std::string_view token;
-  if (!read_token(value, token)) return transfer_encoding::unknown;
+  if (!read_token(value, token)) return transfer_encoding::seven_bit;
+  std::string_view more;
+  if (read_token(value, more)) return transfer_encoding::seven_bit;  // "8 bit": not well formed, as if absent
   if (ascii::equals(token, "base64")) return transfer_encoding::base64;
   if (ascii::equals(token, "quoted-printable")) return transfer_encoding::quoted_printable;
   if (ascii::equals(token, "8bit")) return transfer_encoding::eight_bit;
@@ -124,6 +126,8 @@ class parser {
 
   // Decides what the part is. True when a message inside it begins here.
   bool open_container(mime_part& part, std::uint32_t index) {
+    part.opaque = full_;
+    if (full_) return false;
     std::string_view type = view(part.type);
     std::string_view subtype = view(part.subtype);
     if (part.type.empty()) {
@@ -134,7 +138,7 @@ class parser {
     const bool multipart = ascii::equals(type, "multipart");
     const bool message =
         ascii::equals(type, "message") && (ascii::equals(subtype, "rfc822") || ascii::equals(subtype, "global"));
-    if (full_ || ((multipart || message) && part.depth >= limits::mime_depth)) {
+    if ((multipart || message) && part.depth >= limits::mime_depth) {
       part.opaque = true;
       return false;
     }
@@ -237,18 +241,18 @@ class parser {
   }
 
   // Ends all parts inside the multipart at the boundary line that begins here. RFC 2046 §5.1.1: the line end before it
-  // belongs to the boundary.
+  // belongs to the boundary, unless it is the empty line that ends a header.
   void close_down_to(std::uint32_t multipart) noexcept {
-    while (current_ != multipart) {
-      const char* stop = at_;
-      auto lines = lines_;
-      if (offset(stop) > parts_[current_].body.offset) {
-        --stop;
-        --lines;
-        if (offset(stop) > parts_[current_].body.offset && stop[-1] == '\r') --stop;
-      }
-      close_current(stop, lines);
+    if (current_ == multipart) return;
+    const auto body_at = parts_[current_].body.offset;
+    const char* stop = at_;
+    auto lines = lines_;
+    if (offset(stop) > body_at) {
+      --stop;
+      --lines;
+      if (offset(stop) > body_at && stop[-1] == '\r') --stop;
     }
+    while (current_ != multipart) close_current(stop, lines);
   }
 
   void close_current(const char* stop, std::uint32_t lines) noexcept {

@@ -52,7 +52,8 @@ std::string_view take_bare(std::string_view& rest, bool& escaped) noexcept {
   for (auto at = length;;) {
     while (at < rest.size() && ascii::is_space(rest[at])) ++at;
     const auto end = word_end(at);
-    if (end == at || rest.substr(at, end - at).find('=') != rest.npos) break;
+    const auto word = rest.substr(at, end - at);
+    if (word.empty() || (word.find('=') != word.npos && !word.starts_with("=?"))) break;
     const auto gap = rest.substr(length, at - length);
     escaped = escaped || gap.find('\n') != gap.npos;
     length = at = end;
@@ -177,7 +178,8 @@ std::string join(std::span<const piece* const> pieces) {
     extended = extended || p->extended;
     ++expected;
   }
-  return extended ? convert(std::move(octets), charset) : decode_text(octets);
+  if (extended) return convert(std::move(octets), charset);
+  return octets.find("=?") == octets.npos ? guess_utf8(octets) : decode_text(octets);
 }
 
 std::vector<parameter> read_parameters(std::string_view rest) {
