@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <variant>
 
 #include "briefwerk/mail/flags.hpp"
@@ -33,8 +32,12 @@ struct capability_command {};
 struct noop_command {};
 struct logout_command {};
 // RFC 2971. An empty list is NIL.
+struct id_field {
+  std::string_view name;
+  std::optional<std::string_view> value;
+};
 struct id_command {
-  std::span<const std::pair<std::string_view, std::optional<std::string_view>>> fields;
+  std::span<const id_field> fields;
 };
 
 // RFC 9051 §6.2: not authenticated.

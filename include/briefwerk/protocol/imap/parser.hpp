@@ -56,7 +56,7 @@ base::result<command> parse_command(std::string_view line, const command_head& h
 base::result<std::optional<append_piece>> parse_append_piece(std::string_view text, bool first,
                                                              const parse_options& options, arena& memory);
 
-// The announcement at the end of a line: "{123}", "{123+}", "{123-}", with "~" before it for literal8.
+// The announcement at the end of a line: "{123}" or "{123+}", with "~" before it for literal8.
 struct literal_mark {
   std::uint64_t size = 0;
   bool synchronising = true;

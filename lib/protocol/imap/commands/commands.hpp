@@ -1,0 +1,37 @@
+#pragma once
+
+// One parser a command. Each is called with the scanner behind the name, and reads to the end of the command.
+
+#include "briefwerk/base/result.hpp"
+#include "briefwerk/protocol/imap/command.hpp"
+#include "protocol/imap/scanner.hpp"
+
+namespace briefwerk::protocol::imap {
+
+base::result<command> parse_authenticate(scanner& in);
+base::result<command> parse_copy(scanner& in, bool by_uid);
+base::result<command> parse_create(scanner& in);
+base::result<command> parse_delete(scanner& in);
+base::result<command> parse_enable(scanner& in);
+base::result<command> parse_expunge(scanner& in, bool by_uid);
+base::result<command> parse_fetch(scanner& in, bool by_uid);
+base::result<command> parse_id(scanner& in);
+base::result<command> parse_list(scanner& in);
+base::result<command> parse_login(scanner& in);
+base::result<command> parse_lsub(scanner& in);
+base::result<command> parse_move(scanner& in, bool by_uid);
+base::result<command> parse_rename(scanner& in);
+base::result<command> parse_search(scanner& in, bool by_uid);
+base::result<command> parse_select(scanner& in, bool read_only);
+base::result<command> parse_status(scanner& in);
+base::result<command> parse_store(scanner& in, bool by_uid);
+base::result<command> parse_subscribe(scanner& in, bool subscribe);
+
+// A command without arguments.
+template <class Command>
+base::result<command> parse_bare(scanner& in) {
+  if (!in.end()) return in.failure();
+  return Command{};
+}
+
+}  // namespace briefwerk::protocol::imap
