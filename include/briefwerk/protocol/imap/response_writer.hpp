@@ -57,6 +57,7 @@ struct esearch_result {
 };
 
 class fetch_row;
+class server_session;
 
 class response_writer : public output_chain {
  public:
@@ -119,6 +120,8 @@ class response_writer : public output_chain {
     advance(at + rest.size());
   }
   void condition(std::string_view name, std::string_view code, std::string_view text);
+  friend class server_session;
+  void status_text(std::string_view code, std::string_view text);
   void literal_mark(std::uint64_t size);
   char* put_flags(char* at, mail::flag_set set) noexcept;  // system flags and \Recent, from a table
   void keyword_names(mail::flag_set set, std::span<const std::string> keywords, bool first);

@@ -167,48 +167,70 @@ class server_session {
     message,       // octets of an accepted message
     message_end,   // the line after a message literal
     skipping,      // the rest of a command that was refused
-    tls_wait, closing, closed
+    tls_wait,
+    closing,
+    closed
   };
-  enum class asked : std::uint8_t { nothing, execution, idle, auth, append_begin, append_end, idle_end };
+  enum class asked : std::uint8_t { nothing, execution, login, idle, auth, append_begin, append_end, idle_end };
   enum class line_end : std::uint8_t { incomplete, complete, too_long, bare };
   struct work;     // what only a command under way needs; given back when the session waits for a new one
+  struct refusal {
+    condition how = condition::bad;
+    std::string_view code, text;
+  };
 
+  // Reading. Nothing: go on in the phase that is then set.
+  std::optional<step> proceed();
   std::optional<step> read_command();
   std::optional<step> read_auth();
   std::optional<step> read_idle();
   std::optional<step> read_message();
   std::optional<step> read_message_end();
   std::optional<step> skip();
-
   line_end read_line(std::size_t limit);
-  bool take_literal_octets();
-  std::optional<step> at_literal(const struct literal_mark& mark);
-  std::optional<step> at_append_literal(const struct literal_mark& mark, bool first);
+  bool read_literal();
+  step wait();
+  step write_out();
+
+  std::optional<step> at_literal(const literal_mark& mark);
+  std::optional<step> at_append_literal(const literal_mark& mark, const command_head* head);
+  std::optional<step> collect_literal(const literal_mark& mark);
+  std::optional<refusal> check_literal(const literal_mark& mark, std::uint64_t already, std::uint64_t limit) const;
+  std::optional<refusal> check_append(const literal_mark& mark, const append_piece& piece) const;
+  std::optional<refusal> check_legal(const command_head& head) const;
+  std::optional<refusal> check_offered(const imap::command& parsed) const;
+
+  // Running.
   std::optional<step> run_line();
-  std::optional<step> execute(command&& parsed);
-  std::optional<step> run(const authenticate_command& auth);
-  void run(const enable_command& enable);
-  std::optional<step> check_legal(const command_head& head);
+  std::optional<step> run(const imap::command& parsed);
+  std::optional<step> run_authenticate(const authenticate_command& auth);
+  void run_enable(const enable_command& enable);
+  void run_starttls();
+  void run_logout();
+  void note_condstore(const imap::command& parsed);
+  std::optional<step> ask_auth(bool first, std::optional<std::string_view> base64);
   step put_question(asked kind, imap::question about);
 
+  // Answering.
   void tagged(condition how, std::string_view code, std::string_view text);
-  void bad(std::string_view text, std::string_view code = {});
-  void bad(std::error_code why);
-  void refuse_literal(const struct literal_mark& mark, condition how, std::string_view code, std::string_view text);
-  void begin_skip(std::uint64_t octets);
+  void refuse(const refusal& why);
+  void refuse(std::error_code why);
+  void refuse_after(const refusal& why, std::uint64_t octets);
+  void refuse_literal(const literal_mark& mark, const refusal& why);
+  void refuse_line(std::string_view text);
   void end_command();
-  void close_after_write(close_reason why) noexcept;
   void bye(std::string_view code, std::string_view text, close_reason why);
+  void put_greeting();
   bool may_login() const noexcept { return tls_ || options_.login_without_tls; }
-  std::size_t literal_limit() const noexcept;
+  bool in_state(std::uint8_t states) const noexcept;
   work& working();
 
   const server_options& options_;
   response_writer out_;            // collected
-  output_chain writing_;                // what the last write step shows
+  output_chain writing_;           // what the last write step shows
   std::string_view input_;         // fed and not yet used
   std::unique_ptr<work> work_;
-  std::string tag_;
+  std::string tag_ = "*";
 
   std::uint64_t octets_left_ = 0;  // of the literal under way
   std::size_t messages_ = 0;       // accepted pieces of the APPEND under way
@@ -221,7 +243,8 @@ class server_session {
   std::uint8_t mechanism_ = 0;     // of the exchange under way, index in options_.mechanisms
   bool greeted_ = false, tls_ = false, read_only_ = false, rev2_ = false, condstore_ = false, qresync_ = false;
   bool login_pending_ = false;     // authenticated() was told and the tagged answer is still to come
-  bool drop_pending_ = false, tls_pending_ = false, release_pending_ = false, cancel_pending_ = false;
+  bool drop_pending_ = false;      // drop_message is to be shown
+  bool cancel_pending_ = false;    // auth_cancelled is to be shown
 };
 
 }  // namespace briefwerk::protocol::imap

@@ -1,0 +1,105 @@
+// Refuses parts of commands whose capability is switched off.
+
+#include "protocol/imap/session_work.hpp"
+
+namespace briefwerk::protocol::imap {
+namespace {
+
+// Whether everything the command uses is offered. IMAP4rev2 includes what RFC 9051 appendix E lists.
+struct offered_parts {
+  const capabilities& offered;
+
+  bool operator()(const create_command& create) const {
+    return offered.create_special_use || (create.use.empty() && !create.unknown_use);
+  }
+  bool operator()(const select_command& select) const {
+    return (!select.condstore || offered.condstore) && (!select.qresync || offered.qresync);
+  }
+  bool operator()(const list_command& list) const {
+    if (list.extended && !offered.list_extended && !offered.imap4rev2) return false;
+    if (list.return_status != 0 && ((!offered.list_status && !offered.imap4rev2) || !items(list.return_status))) return false;
+    return offered.special_use || (!list.select_special_use && !list.return_special_use);
+  }
+  bool operator()(const status_command& status) const { return items(status.items); }
+  bool items(status_items wanted) const {
+    return ((wanted & status_size) == 0 || offered.status_size || offered.imap4rev2) &&
+           ((wanted & status_highest_modseq) == 0 || offered.condstore) &&
+           ((wanted & status_append_limit) == 0 || offered.append_limit) &&
+           ((wanted & status_mailbox_id) == 0 || offered.objectid);
+  }
+  bool operator()(const fetch_command& fetch) const {
+    const auto uses = [&](fetch_kind kind) { return (fetch.kinds & bit(kind)) != 0; };
+    if (uses(fetch_kind::binary) || uses(fetch_kind::binary_size)) {
+      if (!offered.binary && !offered.imap4rev2) return false;
+    }
+    if ((uses(fetch_kind::modseq) || fetch.changed_since) && !offered.condstore) return false;
+    if ((uses(fetch_kind::email_id) || uses(fetch_kind::thread_id)) && !offered.objectid) return false;
+    if (uses(fetch_kind::save_date) && !offered.savedate) return false;
+    if (uses(fetch_kind::preview) && !offered.preview) return false;
+    return !fetch.vanished || offered.qresync;
+  }
+  bool operator()(const store_command& store) const { return !store.unchanged_since || offered.condstore; }
+  bool operator()(const search_command& search) const {
+    if (search.extended && !offered.esearch && !offered.imap4rev2) return false;
+    if ((search.returns & return_save) != 0 && !offered.searchres && !offered.imap4rev2) return false;
+    for (const auto& node : search.program.nodes) {
+      switch (node.key) {
+        case search_key::younger:
+        case search_key::older:
+          if (!offered.within) return false;
+          break;
+        case search_key::modseq:
+          if (!offered.condstore) return false;
+          break;
+        case search_key::email_id:
+        case search_key::thread_id:
+          if (!offered.objectid) return false;
+          break;
+        case search_key::saved_before:
+        case search_key::saved_on:
+        case search_key::saved_since:
+          if (!offered.savedate) return false;
+          break;
+        default: break;
+      }
+    }
+    return true;
+  }
+  template <class Other>
+  bool operator()(const Other&) const {
+    return true;
+  }
+};
+
+// RFC 7162 §3.1: a command that uses CONDSTORE turns it on.
+struct enables_condstore {
+  bool operator()(const select_command& select) const { return select.condstore; }
+  bool operator()(const status_command& status) const { return (status.items & status_highest_modseq) != 0; }
+  bool operator()(const fetch_command& fetch) const {
+    return fetch.changed_since.has_value() || (fetch.kinds & bit(fetch_kind::modseq)) != 0;
+  }
+  bool operator()(const store_command& store) const { return store.unchanged_since.has_value(); }
+  bool operator()(const search_command& search) const {
+    for (const auto& node : search.program.nodes) {
+      if (node.key == search_key::modseq) return true;
+    }
+    return false;
+  }
+  template <class Other>
+  bool operator()(const Other&) const {
+    return false;
+  }
+};
+
+}  // namespace
+
+std::optional<server_session::refusal> server_session::check_offered(const imap::command& parsed) const {
+  if (std::visit(offered_parts{options_.offered}, parsed)) return {};
+  return refusal{condition::bad, {}, "Not offered"};
+}
+
+void server_session::note_condstore(const imap::command& parsed) {
+  if (!condstore_ && options_.offered.condstore) condstore_ = std::visit(enables_condstore{}, parsed);
+}
+
+}  // namespace briefwerk::protocol::imap
