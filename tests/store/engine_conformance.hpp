@@ -11,8 +11,8 @@
 namespace briefwerk::store::testing {
 
 struct subject {
+  std::shared_ptr<void> behind;  // whatever must outlive the engine: a folder, a disk
   std::unique_ptr<engine> made;
-  std::shared_ptr<void> behind;  // whatever must outlive it: a folder, a disk
 };
 using factory = std::function<subject(const base::clock* time)>;
 

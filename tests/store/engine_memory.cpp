@@ -13,7 +13,7 @@ namespace {
 using namespace briefwerk;
 using namespace briefwerk::store;
 
-testing::subject make(const base::clock* time) { return {make_memory_engine(time), nullptr}; }
+testing::subject make(const base::clock* time) { return {nullptr, make_memory_engine(time)}; }
 
 TEST_CASE("memory engine: reading and writing") { testing::conforms_in_reading_and_writing(make); }
 TEST_CASE("memory engine: scans") { testing::conforms_in_scans(make); }

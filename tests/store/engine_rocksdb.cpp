@@ -22,7 +22,7 @@ testing::subject make(const base::clock* time) {
   auto opened = open_rocksdb_engine(where->path(), settings, &why);
   CAPTURE(why);
   REQUIRE(opened);
-  return {std::move(*opened), where};
+  return {where, std::move(*opened)};
 }
 
 TEST_CASE("rocksdb engine: reading and writing") { testing::conforms_in_reading_and_writing(make); }

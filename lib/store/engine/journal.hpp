@@ -25,7 +25,7 @@ struct journal_position {
 
 struct journal_options {
   std::uint64_t segment_octets = 64u << 20;
-  std::uint64_t zero_ahead_octets = 16u << 20;
+  std::uint64_t zero_ahead_octets = 4u << 20;
   std::size_t most_mapped = 8192;  // segments; the kernel allows a process some 65,000 mappings
 };
 

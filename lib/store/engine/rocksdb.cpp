@@ -312,7 +312,8 @@ base::status rocksdb_engine::apply(unapplied_group& g) {
 base::status rocksdb_engine::recover() {
   if (errors_->seen) {
     const rocksdb::Status resumed = db_->Resume();
-    if (!resumed.ok()) return base::fail(resumed.IsIOError() ? base::errc::no_space : base::errc::unavailable);
+    if (!resumed.ok()) log_.log(base::log_level::error, "store.index.not_resumed", {{"reason", resumed.ToString()}});
+    if (!resumed.ok()) return base::fail(resumed.IsNoSpace() ? base::errc::no_space : base::errc::unavailable);
     errors_->seen = false;
     log_.log(base::log_level::info, "store.index.resumed", {});
   }
