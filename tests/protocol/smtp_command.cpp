@@ -172,7 +172,7 @@ TEST_CASE("commands") {
       {"another marker", "BDAT 1 FIRST", "501 5.5.4"},
   };
   for (const auto& row : rows) {
-    INFO(row.why);
+    INFO(std::string(row.why));
     CHECK(parse(row.in) == row.out);
     for (std::size_t cut = 0; cut < row.in.size(); ++cut) CHECK(!parse(row.in.substr(0, cut)).empty());
   }

@@ -101,7 +101,7 @@ TEST_CASE("DATA: dots, ends, line ends") {
       {"NUL is text", std::string("a\r\n\0.\r\n.\r\n", 10), std::string("a\r\n\0.\r\n", 7), true, false},
   };
   for (const auto& row : rows) {
-    INFO(row.why);
+    INFO(std::string(row.why));
     const auto whole = decode({row.in});
     CHECK(whole.text == row.text);
     CHECK(whole.end == row.end);
@@ -179,7 +179,7 @@ TEST_CASE("the client's encoder") {
       {"RFC 5322 §4 NUL is not generated", std::string("a\0b\r\n\0.\r\n", 9), "ab\r\n..\r\n.\r\n"},
   };
   for (const auto& row : rows) {
-    INFO(row.why);
+    INFO(std::string(row.why));
     for (std::size_t cut = 0; cut <= row.in.size(); ++cut) {
       const std::string_view in = row.in;
       CHECK(encode({in.substr(0, cut), in.substr(cut)}) == row.wire);
@@ -200,7 +200,7 @@ TEST_CASE("BDAT: line ends are checked across chunks") {
       {"CRCRLF", "a\r\r\n", true},
   };
   for (const auto& row : rows) {
-    INFO(row.why);
+    INFO(std::string(row.why));
     for (std::size_t cut = 0; cut <= row.in.size(); ++cut) {
       data_decoder decoder;
       decoder.check_lines(row.in.substr(0, cut));

@@ -85,7 +85,7 @@ TEST_CASE("the client's reply parser") {
       {"three digits at least", "25\r\n", "malformed"},
   };
   for (const auto& row : rows) {
-    INFO(row.why);
+    INFO(std::string(row.why));
     for (std::size_t cut = 0; cut <= row.in.size(); ++cut)
       CHECK(parse_all({row.in.substr(0, cut), row.in.substr(cut)}) == row.out);
   }

@@ -44,14 +44,15 @@ server_session::maybe_step server_session::run(const auth_command& auth) {
     decoded_ = std::move(*decoded);
   }
   mechanism_ = *mechanism;
-  phase_ = phase::auth_start;
+  first_auth_ = true;
+  phase_ = phase::auth_ask;
   return std::nullopt;
 }
 
-server_session::maybe_step server_session::ask_auth(bool first) {
+server_session::maybe_step server_session::ask_auth() {
   if (!out_.empty()) return flush();
   phase_ = phase::auth_line;
-  auth_question about{mechanism_, first, std::nullopt};
+  auth_question about{mechanism_, std::exchange(first_auth_, false), std::nullopt};
   if (has_response_) about.response = decoded_;
   return put_question(asked::auth, about);
 }
@@ -87,7 +88,8 @@ server_session::maybe_step server_session::read_auth_line() {
     return std::nullopt;
   }
   has_response_ = true;
-  return ask_auth(false);
+  phase_ = phase::auth_ask;
+  return std::nullopt;
 }
 
 void server_session::answer(const auth_challenge& challenge) {

@@ -28,7 +28,7 @@ server_step server_session::next() {
       case phase::data: step = read_data(); break;
       case phase::chunk: step = read_chunk(); break;
       case phase::message_complete: step = ask_message_end(); break;
-      case phase::auth_start: step = ask_auth(true); break;
+      case phase::auth_ask: step = ask_auth(); break;
       case phase::auth_line: step = read_auth_line(); break;
       case phase::tls_ready:
         if (!out_.empty()) return flush();

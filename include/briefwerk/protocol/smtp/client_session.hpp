@@ -107,6 +107,7 @@ using client_step = std::variant<need_bytes, write, start_tls, choose_login, log
 class client_session {
  public:
   explicit client_session(const client_options& options);  // options outlive the session
+  explicit client_session(client_options&&) = delete;
 
   client_step next();
 

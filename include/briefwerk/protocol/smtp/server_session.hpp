@@ -113,7 +113,8 @@ using server_step = std::variant<need_bytes, write, start_tls, message_data, dro
 
 class server_session {
  public:
-  explicit server_session(const server_options& options) noexcept;
+  explicit server_session(const server_options& options) noexcept;  // options outlive the session
+  explicit server_session(server_options&&) = delete;
 
   // What to do now. Replies are collected (RFC 2920 §3.2) and written when the input is used up, before
   // message_end_question and auth_question, before start_tls and before close. After close: close again.
@@ -155,7 +156,7 @@ class server_session {
 
  private:
   enum class phase : std::uint8_t {
-    commands, data, chunk, message_complete, auth_start, auth_line, tls_ready, tls_wait, closing, closed
+    commands, data, chunk, message_complete, auth_ask, auth_line, tls_ready, tls_wait, closing, closed
   };
   enum class asked : std::uint8_t { nothing, connect, hello, auth, mail, rcpt, message_start, message_end, verify };
   enum class line_state : std::uint8_t { incomplete, complete, too_long, bare };
@@ -189,7 +190,7 @@ class server_session {
 
   // AUTH (server_auth.cpp)
   maybe_step read_auth_line();
-  maybe_step ask_auth(bool first);
+  maybe_step ask_auth();
   void answer_auth(const reply& decision);
   void put_challenge(std::string_view data);
   void end_auth() noexcept;
@@ -252,6 +253,7 @@ class server_session {
   bool said_hello_ = false;
   bool extended_ = false;
   bool authenticated_ = false;
+  bool first_auth_ = false;          // the next auth_question begins an exchange
   bool has_response_ = false;        // decoded_ holds one
   bool final_auth_ = false;          // success waits for the empty response to its additional data
   bool in_transaction_ = false;
