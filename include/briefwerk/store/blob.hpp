@@ -46,6 +46,7 @@ class octets {
   std::string_view view() const noexcept { return view_; }
   std::size_t size() const noexcept { return view_.size(); }
   std::string str() const { return std::string(view_); }
+  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }  // for who goes on to use the view
 
  private:
   std::shared_ptr<const void> owner_;

@@ -233,6 +233,14 @@ class mailbox_store {
                                                                std::size_t most) = 0;
   // base::errc::not_found when the message was removed long ago, corrupt when its octets are damaged.
   virtual base::task<base::result<message_octets>> read(blob_ref blob) = 0;
+  // Several at once: out[i] answers blobs[i]. A store whose reads may wait for a disk overrides it, so that they wait
+  // together.
+  virtual base::task<void> read_all(std::span<const blob_ref> blobs, std::span<base::result<message_octets>> out) {
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      auto one = co_await read(blobs[i]);
+      out[i] = std::move(one);
+    }
+  }
 
   // Uids removed by changes whose modseq is above `modseq` (RFC 7162 VANISHED). Nothing when the history does not
   // reach back that far.
