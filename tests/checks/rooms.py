@@ -27,7 +27,7 @@ OUTSIDE = {
     "nlohmann/": {"apps"},
     "CLI/": {"apps"},
     "fmt/": {"base", "mail", "protocol", "store", "net", "server", "delivery", "filter", "apps"},
-    "crypt.h": {"server"},
+    "crypt.h": {"crypto"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 

@@ -4,7 +4,7 @@
 //   SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>   serves every mechanism but CRAM-MD5; the default
 //   SCRAM-SHA-1$…                                               for clients that know nothing newer
 //   {PLAIN}<password>                                           recoverable; CRAM-MD5 needs it
-//   {CRYPT}$y$… or $y$…, $2b$…, $6$…                            crypt(3) of other systems: PLAIN and LOGIN only
+//   what crypto::fits_stored_password() knows of other systems: PLAIN and LOGIN only
 
 #include <cstdint>
 #include <span>

@@ -1,9 +1,6 @@
 #include "briefwerk/server/passwords.hpp"
 
-#include <crypt.h>
-
-#include <memory>
-
+#include "briefwerk/crypto/password.hpp"
 #include "briefwerk/protocol/sasl/prepare.hpp"
 
 namespace briefwerk::server {
@@ -13,21 +10,6 @@ namespace sasl = protocol::sasl;
 namespace {
 
 constexpr std::string_view plain_prefix = "{PLAIN}";
-constexpr std::string_view crypt_prefix = "{CRYPT}";
-
-// The crypt(3) text, or empty for another scheme.
-std::string_view crypt_text(std::string_view stored) {
-  if (stored.starts_with(crypt_prefix)) return stored.substr(crypt_prefix.size());
-  return stored.starts_with('$') ? stored : std::string_view{};
-}
-
-bool verify_crypt(const std::string& setting, const std::string& password) {
-  if (password.find('\0') != std::string::npos) return false;
-  auto scratch = std::make_unique<crypt_data>();  // 32 KiB: too large for a coroutine's or a small thread's stack
-  const char* made = ::crypt_r(password.c_str(), setting.c_str(), scratch.get());
-  return made && made[0] != '*' && base::equal_in_constant_time(made, setting);
-}
-
 }  // namespace
 
 base::result<std::vector<std::string>> make_credentials(const base::crypto& crypto, password_scheme scheme,
@@ -62,12 +44,11 @@ sasl::credentials sasl_credentials(std::span<const std::string> stored) {
 }
 
 bool verify_password(const base::crypto& crypto, std::span<const std::string> stored, std::string_view password) {
+  // One is enough: all of them are made of the same password, and each costs its time.
   for (const std::string& one : stored) {
-    const std::string_view setting = crypt_text(one);
-    if (!setting.empty()) return verify_crypt(std::string(setting), std::string(password));
+    if (const auto fits = crypto::fits_stored_password(crypto, one, password)) return *fits;
   }
-  const sasl::credentials known = sasl_credentials(stored);
-  return sasl::verify_password(crypto, stored.empty() ? nullptr : &known, password);
+  return sasl::verify_password(crypto, nullptr, password);
 }
 
 }  // namespace briefwerk::server

@@ -1,0 +1,108 @@
+#include <chrono>
+
+#include "apps/admin/commands.hpp"
+
+namespace briefwerk::apps::commands {
+namespace {
+
+std::string state_name(store::recipient_state state) {
+  switch (state) {
+    case store::recipient_state::waiting: return "waiting";
+    case store::recipient_state::delivered: return "delivered";
+    case store::recipient_state::failed: return "failed";
+  }
+  return "waiting";
+}
+
+json describe(const store::queue_item& item) {
+  json recipients = json::array();
+  for (const auto& who : item.recipients) {
+    recipients.push_back({{"address", who.address},
+                          {"state", state_name(who.state)},
+                          {"last_host", who.last_host},
+                          {"last_reply", who.last_reply}});
+  }
+  return {{"id", item.id},           {"sender", item.sender},     {"arrived", item.arrived},
+          {"attempts", item.attempts}, {"next_attempt", item.next_attempt}, {"size", item.size},
+          {"recipients", std::move(recipients)}};
+}
+
+base::task<void> make_due(const context& with, store::queue_item item) {
+  item.next_attempt = std::chrono::floor<std::chrono::seconds>(base::system_clock().now()).time_since_epoch().count();
+  const std::string id = item.id;
+  const auto done = co_await with.store.queue().update(std::move(item));
+  // An item that left the queue meanwhile needs no retry.
+  if (!done && done.error() != base::errc::not_found) check(done, id);
+}
+
+}  // namespace
+
+base::task<json> queue_list(const context& with, const json& request) {
+  auto got = co_await with.store.queue().list(text_or(request, "after", ""), number_or(request, "most", 1000));
+  const auto items = take(std::move(got), "queue");
+  json rows = json::array();
+  for (const auto& item : items) rows.push_back(describe(item));
+  co_return json{{"items", std::move(rows)}};
+}
+
+base::task<json> queue_show(const context& with, const json& request) {
+  const std::string id = text(request, "id");
+  auto got = co_await with.store.queue().find(id);
+  co_return json{{"item", describe(take(std::move(got), id))}};
+}
+
+base::task<json> queue_retry(const context& with, const json& request) {
+  std::uint64_t count = 0;
+  if (request.contains("id")) {
+    const std::string id = text(request, "id");
+    auto got = co_await with.store.queue().find(id);
+    store::queue_item item = take(std::move(got), id);
+    co_await make_due(with, std::move(item));
+    count = 1;
+  } else {
+    std::string after;
+    for (;;) {
+      auto got = co_await with.store.queue().list(after, 1000);
+      auto items = take(std::move(got), "queue");
+      if (items.empty()) break;
+      after = items.back().id;
+      for (auto& item : items) {
+        co_await make_due(with, std::move(item));
+        ++count;
+      }
+    }
+  }
+  with.queue_changed();
+  co_return json{{"items", count}};
+}
+
+base::task<json> queue_delete(const context& with, const json& request) {
+  const std::string id = text(request, "id");
+  const auto done = co_await with.store.queue().remove(id);
+  check(done, id);
+  co_return json{{"id", id}};
+}
+
+base::task<json> status(const context& with, const json&) {
+  json counters = json::object(), latencies = json::object();
+  if (with.metrics) {
+    for (const auto& one : with.metrics->read()) {
+      if (one.is_histogram) {
+        latencies[one.name] = {{"count", one.value}, {"p50_us", one.p50.count()}, {"p99_us", one.p99.count()}, {"max_us", one.max.count()}};
+      } else {
+        counters[one.name] = one.value;
+      }
+    }
+  }
+  auto queued = co_await with.store.queue().size();
+  auto accounts = co_await with.store.directory().accounts();
+  auto domains = co_await with.store.directory().domains();
+  co_return json{{"running", with.metrics != nullptr},
+                 {"queue", take(std::move(queued), "queue")},
+                 {"accounts", take(std::move(accounts), "accounts").size()},
+                 {"domains", take(std::move(domains), "domains").size()},
+                 {"counters", std::move(counters)},
+                 {"latencies", std::move(latencies)}};
+}
+
+}  // namespace briefwerk::apps::commands

@@ -1,0 +1,89 @@
+#include "apps/briefwerkctl/connection.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "apps/admin/admin.hpp"
+#include "apps/store/open_store.hpp"
+#include "briefwerk/crypto/boringssl.hpp"
+
+namespace briefwerk::apps::ctl {
+namespace {
+
+class over_socket final : public connection {
+ public:
+  explicit over_socket(int socket) : socket_(socket) {}
+  ~over_socket() override { ::close(socket_); }
+
+ protected:
+  std::string exchange(std::string request) override {
+    request += '\n';
+    for (std::size_t done = 0; done < request.size();) {
+      const ssize_t n = ::send(socket_, request.data() + done, request.size() - done, MSG_NOSIGNAL);
+      if (n <= 0) throw failure("the server closed the control socket");
+      done += static_cast<std::size_t>(n);
+    }
+    std::string answer;
+    char buffer[65536];
+    while (!answer.ends_with('\n')) {
+      const ssize_t n = ::recv(socket_, buffer, sizeof buffer, 0);
+      if (n <= 0) throw failure("the server closed the control socket");
+      answer.append(buffer, static_cast<std::size_t>(n));
+    }
+    answer.pop_back();
+    return answer;
+  }
+
+ private:
+  int socket_;
+};
+
+class on_the_store final : public connection {
+ public:
+  explicit on_the_store(const config& conf) {
+    auto opened = open_store(conf, *crypto_, base::null_log(), metrics_);
+    if (!opened) throw failure(opened.error().text);
+    store_ = std::move(*opened);
+    commands_ = std::make_unique<admin>(*store_, *crypto_, nullptr, [] {});
+  }
+
+ protected:
+  std::string exchange(std::string request) override { return base::sync_wait(commands_->execute(std::move(request))); }
+
+ private:
+  std::unique_ptr<base::crypto> crypto_ = crypto::make_boringssl();
+  base::metrics metrics_;
+  std::unique_ptr<store::local_store> store_;
+  std::unique_ptr<admin> commands_;
+};
+
+}  // namespace
+
+json connection::ask(const json& request) {
+  json answer = json::parse(exchange(request.dump(-1, ' ', false, json::error_handler_t::replace)), nullptr, false);
+  if (!answer.is_object()) throw failure("the answer cannot be understood: are server and briefwerkctl of one version?");
+  if (answer.contains("error")) throw failure(answer["error"].get<std::string>());
+  return answer;
+}
+
+std::unique_ptr<connection> connect(const config& conf) {
+  const std::string path = conf.control_path();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) throw failure("the path of the control socket is too long: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket >= 0 && ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return std::make_unique<over_socket>(socket);
+  }
+  const int why = errno;
+  if (socket >= 0) ::close(socket);
+  if (why == EACCES || why == EPERM) throw failure("no permission for " + path + ": run as the server's user or as root");
+  return std::make_unique<on_the_store>(conf);
+}
+
+}  // namespace briefwerk::apps::ctl

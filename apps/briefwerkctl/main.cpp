@@ -1,0 +1,345 @@
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/briefwerkctl/connection.hpp"
+#include "apps/briefwerkctl/init.hpp"
+#include "apps/briefwerkctl/mail_files.hpp"
+#include "apps/briefwerkctl/output.hpp"
+#include "briefwerk/base/encoding.hpp"
+#include "briefwerk/base/random_id.hpp"
+#include "briefwerk/crypto/boringssl.hpp"
+
+namespace {
+
+using namespace briefwerk;
+using namespace briefwerk::apps::ctl;
+
+// What the sub-commands share.
+struct session {
+  std::string config_file = "/etc/briefwerk/briefwerk.json";
+  bool as_json = false;
+
+  apps::config load() const {
+    auto conf = apps::load_config(config_file);
+    if (!conf) throw failure(config_file + ": " + conf.error().front().path + " " + conf.error().front().text);
+    return std::move(*conf);
+  }
+  json ask(const json& request) const { return connect(load())->ask(request); }
+  // Prints an answer: whole for programs, as a table of `rows` for people.
+  void show(const json& answer, const char* rows, std::vector<const char*> columns) const {
+    if (as_json) print_json(answer);
+    else print_table(answer.at(rows), columns);
+  }
+  void said(const json& answer, const std::string& text) const {
+    if (as_json) print_json(answer);
+    else std::printf("%s\n", text.c_str());
+  }
+};
+
+struct password_source {
+  std::string file;
+  bool generate = false;
+};
+
+std::string read_hidden(const char* prompt) {
+  std::fputs(prompt, stderr);
+  termios before{};
+  const bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+  if (terminal) {
+    termios silent = before;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSANOW, &silent);
+  }
+  std::string line;
+  std::getline(std::cin, line);
+  if (terminal) {
+    tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    std::fputs("\n", stderr);
+  }
+  return line;
+}
+
+// Never from the command line: other users of the machine would see it.
+std::string get_password(const password_source& from, bool& generated) {
+  generated = from.generate;
+  if (from.generate) return base::random_id(*crypto::make_boringssl(), 15);
+  std::string password;
+  if (from.file.empty() && ::isatty(STDIN_FILENO)) {
+    password = read_hidden("Password: ");
+    if (password != read_hidden("Again: ")) throw failure("the two passwords differ");
+  } else if (from.file.empty() || from.file == "-") {
+    std::getline(std::cin, password);
+  } else {
+    std::ifstream in(from.file);
+    if (!in) throw failure("cannot read " + from.file);
+    std::getline(in, password);
+  }
+  if (password.empty()) throw failure("the password is empty");
+  return password;
+}
+
+void add_init(CLI::App& app, session& with) {
+  auto* command = app.add_subcommand("init", "Write a configuration, and a certificate where none is given");
+  auto options = std::make_shared<init_options>();
+  command->add_option("--hostname", options->hostname, "The server's own name, as in its MX record")->required();
+  command->add_option("--data", options->data, "Folder of all mail")->default_str("/var/lib/briefwerk");
+  command->add_option("--listen", options->listen, "Address to listen on, [::1] style for IPv6; may be repeated");
+  command->add_option("--port-offset", options->port_offset, "Added to the standard ports, for a trial without root");
+  command->add_option("--user", options->user, "User to become after the ports are bound");
+  auto* certificate = command->add_option("--certificate", options->certificate, "PEM file of a certificate that exists");
+  command->add_option("--key", options->key, "PEM file of its key")->needs(certificate);
+  command->callback([&with, options] {
+    options->config_file = with.config_file;
+    if (options->data.empty()) options->data = "/var/lib/briefwerk";
+    const json done = init(*options);
+    with.said(done, "wrote " + with.config_file);
+  });
+}
+
+void add_domain(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("domain", "Domains whose mail is taken")->require_subcommand(1);
+  auto name = std::make_shared<std::string>();
+  auto catch_all = std::make_shared<std::string>();
+  auto* add = group->add_subcommand("add", "Serve a domain, or change how");
+  add->add_option("name", *name)->required();
+  add->add_option("--catch-all", *catch_all, "Address that takes what nobody else has");
+  add->callback([&with, name, catch_all] {
+    with.said(with.ask({{"command", "domain.add"}, {"name", *name}, {"catch_all", *catch_all}}), "domain " + *name + " is served");
+  });
+  group->add_subcommand("list", "Show them")->callback([&with] {
+    with.show(with.ask({{"command", "domain.list"}}), "domains", {"name", "catch_all", "separator"});
+  });
+  auto* remove = group->add_subcommand("delete", "Serve it no longer; refused while it has accounts");
+  remove->add_option("name", *name)->required();
+  remove->callback([&with, name] {
+    with.said(with.ask({{"command", "domain.delete"}, {"name", *name}}), "domain " + *name + " is gone");
+  });
+}
+
+void add_password_options(CLI::App* command, password_source& source) {
+  command->add_option("--password-file", source.file, "First line of this file; - for standard input");
+  command->add_flag("--generate", source.generate, "Make a random password and print it");
+}
+
+void add_account(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("account", "Users")->require_subcommand(1);
+  auto address = std::make_shared<std::string>();
+  auto scheme = std::make_shared<std::string>("scram");
+  auto source = std::make_shared<password_source>();
+  auto quota = std::make_shared<std::uint64_t>(0);
+  auto send_as = std::make_shared<std::vector<std::string>>();
+  const auto with_password = [&with, address, scheme, source](json request) {
+    bool generated = false;
+    const std::string password = get_password(*source, generated);
+    request["address"] = *address;
+    request["password"] = password;
+    request["scheme"] = *scheme;
+    json answer = with.ask(request);
+    if (generated) answer["password"] = password;
+    with.said(answer, *address + (generated ? " has the password " + password : " is ready"));
+  };
+  auto* add = group->add_subcommand("add", "Make an account with its mailboxes");
+  auto* password = group->add_subcommand("password", "Set another password");
+  for (auto* command : {add, password}) {
+    command->add_option("address", *address)->required();
+    command->add_option("--scheme", *scheme, "scram (default), or plain: kept as it is, for CRAM-MD5")
+        ->check(CLI::IsMember({"scram", "plain"}));
+    add_password_options(command, *source);
+  }
+  add->add_option("--quota", *quota, "Octets; 0: none");
+  add->callback([with_password, quota] { with_password({{"command", "account.add"}, {"quota_octets", *quota}}); });
+  password->callback([with_password] { with_password({{"command", "account.change"}}); });
+
+  auto* change = group->add_subcommand("change", "Quota, rights, enabled or not");
+  change->add_option("address", *address)->required();
+  auto* quota_option = change->add_option("--quota", *quota, "Octets; 0: none");
+  auto* send_as_option = change->add_option("--send-as", *send_as, "Further address, or @domain, that it may send as; replaces the list");
+  auto* enable = change->add_flag("--enable", "Logins are taken");
+  auto* disable = change->add_flag("--disable", "Logins are refused, mail is still taken");
+  change->callback([=, &with] {
+    json request = {{"command", "account.change"}, {"address", *address}};
+    if (*quota_option) request["quota_octets"] = *quota;
+    if (*send_as_option) request["send_as"] = *send_as;
+    if (*enable || *disable) request["enabled"] = static_cast<bool>(*enable);
+    with.said(with.ask(request), *address + " is changed");
+  });
+  group->add_subcommand("list", "Show them")->callback([&with] {
+    with.show(with.ask({{"command", "account.list"}}), "accounts", {"address", "enabled", "messages", "octets", "quota_octets"});
+  });
+  auto* remove = group->add_subcommand("delete", "Erase an account and all its mail");
+  remove->add_option("address", *address)->required();
+  remove->callback([&with, address] {
+    with.said(with.ask({{"command", "account.delete"}, {"address", *address}}), *address + " and its mail are gone");
+  });
+}
+
+void add_alias(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("alias", "Addresses that lead to others")->require_subcommand(1);
+  auto address = std::make_shared<std::string>();
+  auto targets = std::make_shared<std::vector<std::string>>();
+  auto* add = group->add_subcommand("add", "Make an alias, or give it other targets");
+  add->add_option("address", *address)->required();
+  add->add_option("targets", *targets)->required();
+  add->callback([&with, address, targets] {
+    with.said(with.ask({{"command", "alias.add"}, {"address", *address}, {"targets", *targets}}), "alias " + *address + " is set");
+  });
+  group->add_subcommand("list", "Show them")->callback([&with] {
+    with.show(with.ask({{"command", "alias.list"}}), "aliases", {"address", "targets"});
+  });
+  auto* remove = group->add_subcommand("delete", "Remove an alias");
+  remove->add_option("address", *address)->required();
+  remove->callback([&with, address] {
+    with.said(with.ask({{"command", "alias.delete"}, {"address", *address}}), "alias " + *address + " is gone");
+  });
+}
+
+void add_queue(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("queue", "Mail that waits to be sent")->require_subcommand(1);
+  auto id = std::make_shared<std::string>();
+  group->add_subcommand("list", "Show it")->callback([&with] {
+    json all = {{"items", json::array()}};
+    std::string after;
+    for (auto server = connect(with.load());;) {
+      const json page = server->ask({{"command", "queue.list"}, {"after", after}});
+      if (page.at("items").empty()) break;
+      after = page["items"].back().at("id").get<std::string>();
+      for (const auto& item : page["items"]) all["items"].push_back(item);
+    }
+    for (auto& item : all["items"]) {
+      if (with.as_json) break;
+      item["to"] = item.at("recipients").empty() ? std::string() : item["recipients"][0].at("address").get<std::string>();
+      item["last_reply"] = item.at("recipients").empty() ? std::string() : item["recipients"][0].at("last_reply").get<std::string>();
+    }
+    with.show(all, "items", {"id", "sender", "to", "size", "attempts", "next_attempt", "last_reply"});
+  });
+  auto* show = group->add_subcommand("show", "All about one message");
+  show->add_option("id", *id)->required();
+  show->callback([&with, id] { print_json(with.ask({{"command", "queue.show"}, {"id", *id}}).at("item")); });
+  auto* retry = group->add_subcommand("retry", "Try one message, or all, now");
+  retry->add_option("id", *id, "Of one message; without it all");
+  retry->callback([&with, id] {
+    json request = {{"command", "queue.retry"}};
+    if (!id->empty()) request["id"] = *id;
+    const json answer = with.ask(request);
+    with.said(answer, answer.at("items").dump() + " due now");
+  });
+  auto* remove = group->add_subcommand("delete", "Forget a message; nobody is told");
+  remove->add_option("id", *id)->required();
+  remove->callback([&with, id] { with.said(with.ask({{"command", "queue.delete"}, {"id", *id}}), *id + " is gone"); });
+}
+
+void export_mailbox(const session& with, const std::string& account, const std::string& mailbox, mail_writer& out) {
+  auto server = connect(with.load());
+  std::uint64_t after = 0, count = 0, damaged = 0;
+  for (bool more = true; more;) {
+    const json page = server->ask({{"command", "mailbox.export"}, {"account", account}, {"mailbox", mailbox}, {"after", after}});
+    for (const auto& message : page.at("messages")) {
+      auto octets = base::base64_decode(message.at("octets").get<std::string>());
+      if (!octets) throw failure("a message did not arrive whole");
+      out.write({std::move(*octets), message.at("flags").get<std::vector<std::string>>(), message.at("date").get<std::int64_t>()});
+      ++count;
+    }
+    for (const auto& one : page.at("damaged")) {
+      ++damaged;
+      std::fprintf(stderr, "briefwerkctl: message %s cannot be read: %s\n", one.at("uid").dump().c_str(),
+                   one.at("reason").get<std::string>().c_str());
+    }
+    after = page.at("last").get<std::uint64_t>();
+    more = page.at("more").get<bool>();
+  }
+  out.finish();
+  with.said({{"messages", count}, {"damaged", damaged}}, std::to_string(count) + " messages exported");
+  if (damaged) throw failure(std::to_string(damaged) + " messages were left out");
+}
+
+void import_mailbox(const session& with, const std::string& account, const std::string& mailbox, const std::string& path) {
+  constexpr std::size_t octets_at_once = 4u << 20, messages_at_once = 200;
+  auto server = connect(with.load());
+  std::uint64_t count = 0;
+  std::size_t octets = 0;
+  json batch = json::array();
+  const auto flush = [&] {
+    if (batch.empty()) return;
+    const json answer = server->ask({{"command", "mailbox.import"}, {"account", account}, {"mailbox", mailbox}, {"messages", std::move(batch)}});
+    count += answer.at("messages").get<std::uint64_t>();
+    batch = json::array();
+    octets = 0;
+  };
+  read_mail(path, [&](filed_message message) {
+    octets += message.octets.size();
+    json row = {{"octets", base::base64_encode(message.octets)}, {"flags", message.flags}};
+    if (message.date > 0) row["date"] = message.date;
+    batch.push_back(std::move(row));
+    if (octets >= octets_at_once || batch.size() >= messages_at_once) flush();
+  });
+  flush();
+  with.said({{"messages", count}}, std::to_string(count) + " messages imported");
+}
+
+void add_mailbox(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("mailbox", "Mail of an account")->require_subcommand(1);
+  auto account = std::make_shared<std::string>();
+  auto mailbox = std::make_shared<std::string>("INBOX");
+  auto path = std::make_shared<std::string>();
+  auto format = std::make_shared<std::string>("mbox");
+  auto* list = group->add_subcommand("list", "Show the mailboxes");
+  list->add_option("account", *account)->required();
+  list->callback([&with, account] {
+    with.show(with.ask({{"command", "mailbox.list"}, {"account", *account}}), "mailboxes",
+              {"name", "use", "messages", "unseen", "octets"});
+  });
+  auto* out = group->add_subcommand("export", "Write the messages to an mbox file or a Maildir");
+  auto* in = group->add_subcommand("import", "Take the messages of an mbox file or a Maildir");
+  for (auto* command : {out, in}) {
+    command->add_option("account", *account)->required();
+    command->add_option("path", *path)->required();
+    command->add_option("--mailbox", *mailbox, "Name of the mailbox");
+  }
+  out->add_option("--format", *format)->check(CLI::IsMember({"mbox", "maildir"}));
+  out->callback([=, &with] {
+    const auto writer = *format == "mbox" ? write_mbox(*path) : write_maildir(*path);
+    export_mailbox(with, *account, *mailbox, *writer);
+  });
+  in->callback([=, &with] { import_mailbox(with, *account, *mailbox, *path); });
+}
+
+void add_status(CLI::App& app, session& with) {
+  app.add_subcommand("status", "What the server does, in figures")->callback([&with] {
+    const json answer = with.ask({{"command", "status"}});
+    if (with.as_json) print_json(answer);
+    else print_status(answer);
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("briefwerkctl: administration of briefwerkd. Speaks to the running server, or works on its data where none runs.");
+  session with;
+  app.add_option("--config", with.config_file, "Configuration of the server")->envname("BRIEFWERK_CONFIG");
+  app.add_flag("--json", with.as_json, "Answer in JSON, for programs");
+  app.set_version_flag("--version", "briefwerkctl " BRIEFWERK_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_init(app, with);
+  add_domain(app, with);
+  add_account(app, with);
+  add_alias(app, with);
+  add_queue(app, with);
+  add_mailbox(app, with);
+  add_status(app, with);
+  try {
+    CLI11_PARSE(app, argc, argv);
+  } catch (const failure& why) {
+    std::fprintf(stderr, "briefwerkctl: %s\n", why.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,318 @@
+#include "apps/briefwerkd/daemon.hpp"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "apps/admin/admin.hpp"
+#include "apps/admin/control_server.hpp"
+#include "apps/briefwerkd/privileges.hpp"
+#include "apps/config/conversions.hpp"
+#include "apps/store/open_store.hpp"
+#include "briefwerk/base/crypto.hpp"
+#include "briefwerk/base/log.hpp"
+#include "briefwerk/base/metrics.hpp"
+#include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/delivery/local_delivery.hpp"
+#include "briefwerk/delivery/queue_runner.hpp"
+#include "briefwerk/filter/chain.hpp"
+#include "briefwerk/net/dns_resolver.hpp"
+#include "briefwerk/net/io_threads.hpp"
+#include "briefwerk/net/listener.hpp"
+#include "briefwerk/net/tls_context.hpp"
+#include "briefwerk/server/account_authenticator.hpp"
+#include "briefwerk/server/imap_server.hpp"
+#include "briefwerk/server/mail_handler.hpp"
+#include "briefwerk/server/smtp_server.hpp"
+
+namespace briefwerk::apps {
+
+using base::log_level;
+
+namespace {
+
+// Where the server's room and the delivery room meet.
+class delivered final : public server::message_sink {
+ public:
+  explicit delivered(delivery::local_delivery& where) : where_(where) {}
+  base::task<base::status> accept(const mail::smtp_envelope& envelope, const message& what) override {
+    co_return co_await where_.deliver(envelope, {what.octets, what.junk, what.account});
+  }
+  base::task<base::status> can_take(const store::resolution& recipient, std::uint64_t size) override {
+    return where_.can_take(recipient, size);
+  }
+
+ private:
+  delivery::local_delivery& where_;
+};
+
+void log_verdict(base::log_sink& log, const filter::session_facts& session, std::string_view stage,
+                 const filter::verdict& verdict, bool dry_run) {
+  log.log(log_level::info, "filter.verdict",
+          {{"session", session.session_id},
+           {"stage", stage},
+           {"action", static_cast<int>(verdict.what)},
+           {"reason", verdict.reason},
+           {"dry_run", dry_run}});
+}
+
+}  // namespace
+
+struct daemon::impl {
+  explicit impl(config read) : conf(std::move(read)) {}
+
+  net::explained<void> open_log();
+  net::explained<void> open_tls();
+  net::explained<void> bind();
+  net::explained<void> open_store();
+  net::explained<void> assemble();
+  server::smtp_service smtp_service_for(const std::string& name, protocol::smtp::server_role role, bool implicit_tls);
+  server::imap_options imap_options_for(const std::string& name, bool implicit_tls);
+  net::explained<void> bind_all(net::listener& where, const std::vector<base::endpoint>& addresses);
+
+  config conf;
+  std::unique_ptr<base::log_sink> log;
+  base::metrics metrics;
+  std::unique_ptr<base::crypto> crypto = crypto::make_boringssl();
+  std::shared_ptr<net::tls_context> tls, tls_recorded, tls_verified;
+  std::unique_ptr<store::local_store> store;
+  std::unique_ptr<net::io_threads> threads;
+  std::unique_ptr<net::dns_resolver> resolver;
+  std::unique_ptr<server::account_authenticator> logins;
+  std::unique_ptr<filter::chain> chain;
+  std::unique_ptr<delivery::local_delivery> local;
+  std::unique_ptr<delivered> sink;
+  std::unique_ptr<server::mail_handler> handler;
+  server::smtp_service smtp, submission, submissions;
+  std::unique_ptr<server::imap_service> imap, imaps;
+  std::unique_ptr<delivery::queue_runner> runner;
+  std::unique_ptr<admin> administration;
+  std::unique_ptr<control_server> control;
+  std::shared_ptr<net::connection_limits> limits;
+  std::unique_ptr<net::listener> smtp_listener, submission_listener, submissions_listener, imap_listener, imaps_listener;
+};
+
+net::explained<void> daemon::impl::open_log() {
+  const auto format = conf.log.format == "json" ? base::log_format::json : base::log_format::text;
+  auto opened = base::open_log(conf.log.file, format, to_level(conf.log.level), base::system_clock());
+  if (!opened) {
+    return std::unexpected(net::explained_error{opened.error(), "cannot open the log " + conf.log.file + ": " + opened.error().message()});
+  }
+  log = std::move(*opened);
+  return {};
+}
+
+net::explained<void> daemon::impl::open_tls() {
+  if (!conf.tls.certificates.empty()) {
+    auto made = net::tls_context::server(to_tls_options(conf.tls));
+    if (!made) return std::unexpected(made.error());
+    tls = std::move(*made);
+  }
+  net::tls_client_options client;
+  client.verification = net::peer_verification::recorded;
+  auto recorded = net::tls_context::client(client);
+  if (!recorded) return std::unexpected(recorded.error());
+  tls_recorded = std::move(*recorded);
+  client.verification = net::peer_verification::required;
+  auto verified = net::tls_context::client(client);
+  if (!verified) return std::unexpected(verified.error());
+  tls_verified = std::move(*verified);
+  return {};
+}
+
+net::explained<void> daemon::impl::bind_all(net::listener& where, const std::vector<base::endpoint>& addresses) {
+  for (const base::endpoint& address : addresses) {
+    if (auto bound = where.bind(address, threads->size()); !bound) return bound;
+  }
+  return {};
+}
+
+net::explained<void> daemon::impl::bind() {
+  limits = std::make_shared<net::connection_limits>(conf.limits.connections, conf.limits.connections_per_address);
+  const auto listener = [this](std::string refusal) {
+    return std::make_unique<net::listener>(net::listener_options{.limits = limits, .refusal = std::move(refusal)});
+  };
+  smtp_listener = listener("421 4.7.0 Too many connections\r\n");
+  submission_listener = listener("421 4.7.0 Too many connections\r\n");
+  submissions_listener = listener({});
+  imap_listener = listener("* BYE [UNAVAILABLE] Too many connections\r\n");
+  imaps_listener = listener({});
+  const std::pair<net::listener*, const std::vector<base::endpoint>*> all[] = {
+      {smtp_listener.get(), &conf.listen.smtp},
+      {submission_listener.get(), &conf.listen.submission},
+      {submissions_listener.get(), &conf.listen.submissions},
+      {imap_listener.get(), &conf.listen.imap},
+      {imaps_listener.get(), &conf.listen.imaps},
+  };
+  for (const auto& [where, addresses] : all) {
+    if (auto bound = bind_all(*where, *addresses); !bound) return bound;
+  }
+  return {};
+}
+
+net::explained<void> daemon::impl::open_store() {
+  auto opened = apps::open_store(conf, *crypto, *log, metrics);
+  if (!opened) return std::unexpected(opened.error());
+  store = std::move(*opened);
+  return {};
+}
+
+server::smtp_service daemon::impl::smtp_service_for(const std::string& name, protocol::smtp::server_role role,
+                                                    bool implicit_tls) {
+  server::smtp_service made;
+  const bool submits = role == protocol::smtp::server_role::submission;
+  made.protocol.hostname = conf.hostname;
+  made.protocol.role = role;
+  made.protocol.require_tls = submits ? !conf.auth.without_tls : conf.require_tls;
+  made.protocol.require_auth = submits;
+  made.protocol.auth_without_tls = conf.auth.without_tls;
+  made.protocol.message_size = conf.limits.message_size;
+  made.protocol.recipients = conf.limits.recipients;
+  made.protocol.offer_starttls = tls && !implicit_tls;
+  made.protocol.offered.requiretls = true;
+  made.handler = handler.get();
+  made.crypto = crypto.get();
+  made.tls = tls;
+  made.implicit_tls = implicit_tls;
+  if (submits) {
+    made.authenticator = logins.get();
+    made.protocol.mechanisms = logins->mechanisms(tls != nullptr);
+  }
+  made.log = log.get();
+  made.metrics = &metrics;
+  made.name = name;
+  made.buffer.directory = conf.data + "/temporary";
+  return made;
+}
+
+server::imap_options daemon::impl::imap_options_for(const std::string& name, bool implicit_tls) {
+  server::imap_options made;
+  made.mail = &store->mailboxes();
+  made.logins = logins.get();
+  made.crypto = crypto.get();
+  made.tls = tls;
+  made.implicit_tls = implicit_tls;
+  made.login_without_tls = conf.auth.without_tls;
+  made.hostname = conf.hostname;
+  made.message_size = conf.limits.message_size;
+  made.buffer.directory = conf.data + "/temporary";
+  made.log = log.get();
+  made.metrics = &metrics;
+  made.name = name;
+  made.idle_deadline = std::chrono::minutes(conf.limits.imap_idle_minutes);
+  return made;
+}
+
+net::explained<void> daemon::impl::assemble() {
+  auto names = net::dns_resolver::create(*threads, {.servers = conf.delivery.dns_servers});
+  if (!names) return std::unexpected(names.error());
+  resolver = std::move(*names);
+
+  auto secret = decoy_secret(conf.data, *crypto);
+  if (!secret) return std::unexpected(secret.error());
+  server::account_authenticator_options auth;
+  auth.host = conf.hostname;
+  auth.decoy_secret = std::move(*secret);
+  auth.disabled = conf.auth.disabled_mechanisms;
+  auth.recoverable_secrets = conf.auth.recoverable_passwords;
+  logins = std::make_unique<server::account_authenticator>(store->directory(), *crypto, base::system_clock(), auth);
+
+  chain = std::make_unique<filter::chain>([this](const auto& session, auto stage, const auto& verdict, bool dry_run) {
+    log_verdict(*log, session, stage, verdict, dry_run);
+  });
+  local = std::make_unique<delivery::local_delivery>(store->directory(), store->mailboxes(), base::system_clock());
+  sink = std::make_unique<delivered>(*local);
+  handler = std::make_unique<server::mail_handler>(store->directory(), *chain, *sink, *crypto, base::system_clock(),
+                                                   server::mail_handler_options{.hostname = conf.hostname});
+  using protocol::smtp::server_role;
+  smtp = smtp_service_for("smtp", server_role::mx, false);
+  submission = smtp_service_for("submission", server_role::submission, false);
+  submissions = smtp_service_for("submissions", server_role::submission, true);
+  imap = std::make_unique<server::imap_service>(imap_options_for("imap", false));
+  imaps = std::make_unique<server::imap_service>(imap_options_for("imaps", true));
+
+  delivery::queue_runner_options queue = to_queue_options(conf);
+  queue.recorded = tls_recorded;
+  queue.verified = tls_verified;
+  queue.log = log.get();
+  queue.metrics = &metrics;
+  runner = std::make_unique<delivery::queue_runner>(store->queue(), store->directory(), *resolver, *crypto,
+                                                    base::system_clock(), std::move(queue));
+  administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); });
+  auto listening = control_server::create(conf.control_path(), *administration, *log);
+  if (!listening) return std::unexpected(listening.error());
+  control = std::move(*listening);
+  return {};
+}
+
+daemon::daemon(std::unique_ptr<impl> made) noexcept : impl_(std::move(made)) {}
+daemon::~daemon() = default;
+
+net::explained<std::unique_ptr<daemon>> daemon::create(config conf) {
+  auto made = std::make_unique<impl>(std::move(conf));
+  impl& all = *made;
+  all.threads = std::make_unique<net::io_threads>(static_cast<unsigned>(all.conf.threads));
+  if (auto done = all.open_log(); !done) return std::unexpected(done.error());
+  if (auto done = all.open_tls(); !done) return std::unexpected(done.error());
+  if (auto done = all.bind(); !done) return std::unexpected(done.error());
+  if (auto done = drop_privileges(all.conf.user, all.conf.group); !done) return std::unexpected(done.error());
+  if (auto done = all.open_store(); !done) return std::unexpected(done.error());
+  if (auto done = all.assemble(); !done) return std::unexpected(done.error());
+  return std::unique_ptr<daemon>(new daemon(std::move(made)));
+}
+
+void daemon::start() {
+  impl& all = *impl_;
+  all.threads->start();
+  const auto serve_smtp_with = [](const server::smtp_service& service) {
+    return [&service](net::stream stream, net::io_thread& thread) {
+      base::spawn_here(thread, server::serve_smtp(std::move(stream), service));
+    };
+  };
+  const auto serve_imap_with = [](server::imap_service& service) {
+    return [&service](net::stream stream, net::io_thread& thread) {
+      base::spawn_here(thread, server::serve_imap(std::move(stream), service));
+    };
+  };
+  all.smtp_listener->start(*all.threads, serve_smtp_with(all.smtp));
+  all.submission_listener->start(*all.threads, serve_smtp_with(all.submission));
+  all.submissions_listener->start(*all.threads, serve_smtp_with(all.submissions));
+  all.imap_listener->start(*all.threads, serve_imap_with(*all.imap));
+  all.imaps_listener->start(*all.threads, serve_imap_with(*all.imaps));
+  all.runner->start((*all.threads)[0]);
+  all.control->start((*all.threads)[all.threads->size() - 1]);
+  all.log->log(log_level::info, "server.started", {{"hostname", all.conf.hostname}, {"threads", all.threads->size()}});
+}
+
+void daemon::reload() {
+  impl& all = *impl_;
+  if (auto opened = all.log->reopen(); !opened) {
+    all.log->log(log_level::error, "log.reopen_failed", {{"reason", opened.error().message()}});
+  }
+  if (all.tls) {
+    if (auto done = all.tls->reload(); !done) {
+      all.log->log(log_level::error, "tls.reload_failed", {{"reason", done.error().text}});
+      return;
+    }
+  }
+  all.log->log(log_level::info, "server.reloaded", {});
+}
+
+void daemon::stop(std::chrono::seconds grace) {
+  impl& all = *impl_;
+  all.log->log(log_level::info, "server.stopping", {});
+  for (auto* listener : {all.smtp_listener.get(), all.submission_listener.get(), all.submissions_listener.get(),
+                         all.imap_listener.get(), all.imaps_listener.get()}) {
+    listener->stop();
+  }
+  all.control->stop();
+  all.runner->stop();
+  all.threads->stop(grace);
+  all.log->log(log_level::info, "server.stopped", {});
+}
+
+}  // namespace briefwerk::apps

@@ -1,0 +1,74 @@
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/briefwerkd/daemon.hpp"
+#include "apps/config/config.hpp"
+
+namespace {
+
+using namespace briefwerk;
+
+int print_errors(const std::string& file, const std::vector<apps::config_error>& errors) {
+  for (const auto& one : errors) {
+    std::fprintf(stderr, "%s: %s%s%s\n", file.c_str(), one.path.c_str(), one.path.empty() ? "" : ": ", one.text.c_str());
+  }
+  return 1;
+}
+
+int serve(apps::config conf) {
+  // Blocked before any thread exists, so that all of them inherit it and sigwait() below gets every signal.
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&handled, signal);
+  pthread_sigmask(SIG_BLOCK, &handled, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const std::chrono::seconds grace(conf.stop_seconds);
+  auto server = apps::daemon::create(std::move(conf));
+  if (!server) {
+    std::fprintf(stderr, "briefwerkd: %s\n", server.error().text.c_str());
+    return 1;
+  }
+  (*server)->start();
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&handled, &signal) != 0) continue;
+    if (signal != SIGHUP) break;
+    (*server)->reload();
+  }
+  (*server)->stop(grace);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("briefwerkd: the mail server. Stops on SIGTERM, reads certificates and opens its log anew on SIGHUP.");
+  std::string file;
+  bool check = false, schema = false;
+  app.add_option("--config", file, "Configuration, JSON with comments");
+  app.add_flag("--check", check, "Explain what is wrong with the configuration, and end");
+  app.add_flag("--schema", schema, "Print the JSON Schema of the configuration, and end");
+  app.set_version_flag("--version", "briefwerkd " BRIEFWERK_VERSION);
+  CLI11_PARSE(app, argc, argv);
+
+  if (schema) {
+    std::fputs(apps::config_schema().c_str(), stdout);
+    return 0;
+  }
+  if (file.empty()) {
+    std::fputs("briefwerkd: --config FILE is needed (briefwerkctl init makes one)\n", stderr);
+    return 2;
+  }
+  auto conf = apps::load_config(file);
+  if (!conf) return print_errors(file, conf.error());
+  if (check) {
+    const auto errors = apps::check_environment(*conf);
+    if (!errors.empty()) return print_errors(file, errors);
+    std::printf("%s: correct\n", file.c_str());
+    return 0;
+  }
+  return serve(std::move(*conf));
+}

@@ -1,0 +1,265 @@
+#include "apps/config/config.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "apps/config/fields.hpp"
+
+namespace briefwerk::apps {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+// Reads the keys of one object; what is left over is unknown and an error.
+class reader {
+ public:
+  reader(const json& from, std::string path, std::vector<config_error>& errors)
+      : from_(from), path_(std::move(path)), errors_(errors) {
+    if (!from_.is_object()) report("", "must be an object");
+  }
+
+  void text(const char* key, std::string& value, const char*, needed must = needed::no) {
+    const json* found = take(key);
+    if (!found) {
+      if (must == needed::yes) report("", std::string("the key \"") + key + "\" is missing");
+    } else if (!found->is_string()) {
+      report(key, "must be a text");
+    } else {
+      value = found->get<std::string>();
+      if (must == needed::yes && value.empty()) report(key, "must not be empty");
+    }
+  }
+
+  void number(const char* key, std::uint64_t& value, std::uint64_t least, std::uint64_t most, const char*) {
+    const json* found = take(key);
+    if (!found) return;
+    if (!found->is_number_unsigned() || found->get<std::uint64_t>() < least || found->get<std::uint64_t>() > most) {
+      report(key, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    } else {
+      value = found->get<std::uint64_t>();
+    }
+  }
+
+  void flag(const char* key, bool& value, const char*) {
+    const json* found = take(key);
+    if (!found) return;
+    if (found->is_boolean()) value = found->get<bool>();
+    else report(key, "must be true or false");
+  }
+
+  void choice(const char* key, std::string& value, std::initializer_list<const char*> options, const char*) {
+    const json* found = take(key);
+    if (!found) return;
+    if (found->is_string() && std::ranges::find(options, found->get<std::string>()) != options.end()) {
+      value = found->get<std::string>();
+      return;
+    }
+    std::string names;
+    for (const char* one : options) names += (names.empty() ? "\"" : ", \"") + std::string(one) + "\"";
+    report(key, "must be one of " + names);
+  }
+
+  void texts(const char* key, std::vector<std::string>& value, const char*) {
+    each(key, [&](const json& item, const std::string& where) {
+      if (item.is_string()) value.push_back(item.get<std::string>());
+      else report(where, "must be a text");
+    });
+  }
+
+  void endpoints(const char* key, std::vector<base::endpoint>& value, const char*) {
+    each(key, [&](const json& item, const std::string& where) {
+      auto parsed = item.is_string() ? base::endpoint::parse(item.get<std::string>()) : base::fail(base::errc::malformed);
+      if (parsed) value.push_back(*parsed);
+      else report(where, "must be an address with a port, like \"192.0.2.1:25\" or \"[2001:db8::1]:25\"");
+    });
+  }
+
+  template <class T>
+  void object(const char* key, T& value, const char*) {
+    if (const json* found = take(key)) read_object(*found, path_ + "/" + key, value);
+  }
+
+  template <class T>
+  void objects(const char* key, std::vector<T>& value, const char*) {
+    each(key, [&](const json& item, const std::string& where) {
+      read_object(item, path_ + "/" + where, value.emplace_back());
+    });
+  }
+
+  void finish() {
+    if (!from_.is_object()) return;
+    for (const auto& [key, value] : from_.items()) {
+      if (!known_.contains(key)) report(key, "is not a known key");
+    }
+  }
+
+ private:
+  const json* take(const char* key) {
+    known_.insert(key);
+    if (!from_.is_object()) return nullptr;
+    const auto found = from_.find(key);
+    return found == from_.end() ? nullptr : &*found;
+  }
+
+  template <class Each>
+  void each(const char* key, Each use) {
+    const json* found = take(key);
+    if (!found) return;
+    if (!found->is_array()) return report(key, "must be a list");
+    std::size_t index = 0;
+    for (const json& item : *found) use(item, key + ("/" + std::to_string(index++)));
+  }
+
+  template <class T>
+  void read_object(const json& from, std::string path, T& value) {
+    reader inner(from, std::move(path), errors_);
+    describe(inner, value);
+    inner.finish();
+  }
+
+  void report(const std::string& key, std::string text) {
+    errors_.push_back({key.empty() ? path_ : path_ + "/" + key, std::move(text)});
+  }
+
+  const json& from_;
+  std::string path_;
+  std::vector<config_error>& errors_;
+  std::set<std::string, std::less<>> known_;
+};
+
+class schema_writer {
+ public:
+  void text(const char* key, std::string& value, const char* meaning, needed must = needed::no) {
+    json& field = add(key, "string", meaning);
+    if (must == needed::yes) {
+      field["minLength"] = 1;
+      required_.push_back(key);
+    } else {
+      field["default"] = value;
+    }
+  }
+  void number(const char* key, std::uint64_t& value, std::uint64_t least, std::uint64_t most, const char* meaning) {
+    json& field = add(key, "integer", meaning);
+    field["minimum"] = least;
+    field["maximum"] = most;
+    field["default"] = value;
+  }
+  void flag(const char* key, bool& value, const char* meaning) { add(key, "boolean", meaning)["default"] = value; }
+  void choice(const char* key, std::string& value, std::initializer_list<const char*> options, const char* meaning) {
+    json& field = add(key, "string", meaning);
+    field["enum"] = json::array();
+    for (const char* one : options) field["enum"].push_back(one);
+    field["default"] = value;
+  }
+  void texts(const char* key, std::vector<std::string>&, const char* meaning) {
+    add(key, "array", meaning)["items"] = {{"type", "string"}};
+  }
+  void endpoints(const char* key, std::vector<base::endpoint>&, const char* meaning) {
+    add(key, "array", meaning)["items"] = {{"type", "string"},
+                                           {"pattern", "^([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$"}};
+  }
+  template <class T>
+  void object(const char* key, T&, const char* meaning) {
+    json inner = of<T>();
+    inner["description"] = meaning;
+    properties_[key] = std::move(inner);
+  }
+  template <class T>
+  void objects(const char* key, std::vector<T>&, const char* meaning) {
+    add(key, "array", meaning)["items"] = of<T>();
+  }
+
+  template <class T>
+  static json of() {
+    schema_writer inner;
+    T defaults;
+    describe(inner, defaults);
+    json schema = {{"type", "object"}, {"properties", inner.properties_}, {"additionalProperties", false}};
+    if (!inner.required_.empty()) schema["required"] = inner.required_;
+    return schema;
+  }
+
+ private:
+  json& add(const char* key, const char* type, const char* meaning) {
+    properties_[key] = {{"type", type}, {"description", meaning}};
+    return properties_[key];
+  }
+  json properties_ = json::object();
+  std::vector<std::string> required_;
+};
+
+// Rules that join several keys.
+void check_together(const config& conf, std::vector<config_error>& errors) {
+  const listen_config& l = conf.listen;
+  if (l.smtp.empty() && l.submission.empty() && l.submissions.empty() && l.imap.empty() && l.imaps.empty()) {
+    errors.push_back({"/listen", "names no address: the server would do nothing"});
+  }
+  const bool clear_allowed = !conf.require_tls && conf.auth.without_tls;
+  if (conf.tls.certificates.empty() && (!clear_allowed || !l.submissions.empty() || !l.imaps.empty())) {
+    errors.push_back({"/tls/certificates", "is empty: encryption is required (briefwerkctl init makes a certificate)"});
+  }
+  for (const auto& [key, text, v4] : {std::tuple{"/delivery/source_v4", conf.delivery.source_v4, true},
+                                      std::tuple{"/delivery/source_v6", conf.delivery.source_v6, false}}) {
+    if (text.empty()) continue;
+    const auto address = base::ip_address::parse(text);
+    if (!address || address->is_v4() != v4) errors.push_back({key, v4 ? "must be an IPv4 address" : "must be an IPv6 address"});
+  }
+}
+
+}  // namespace
+
+std::expected<config, std::vector<config_error>> parse_config(std::string_view text) {
+  std::vector<config_error> errors;
+  json tree;
+  try {
+    tree = json::parse(text, nullptr, true, true);
+  } catch (const json::parse_error& bad) {
+    const auto before = text.substr(0, std::min(bad.byte, text.size()));
+    const auto line = std::ranges::count(before, '\n') + 1;
+    return std::unexpected(std::vector<config_error>{{"", "line " + std::to_string(line) + ": not JSON: " + bad.what()}});
+  }
+  config conf;
+  reader top(tree, "", errors);
+  describe(top, conf);
+  top.finish();
+  if (errors.empty()) check_together(conf, errors);
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  return conf;
+}
+
+std::expected<config, std::vector<config_error>> load_config(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return std::unexpected(std::vector<config_error>{{"", "cannot read " + file}});
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  return parse_config(text);
+}
+
+std::string config_schema() {
+  json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "Configuration of briefwerkd"}};
+  schema.update(schema_writer::of<config>());
+  return schema.dump(2) + "\n";
+}
+
+std::vector<config_error> check_environment(const config& conf) {
+  std::vector<config_error> errors;
+  std::size_t index = 0;
+  for (const auto& one : conf.tls.certificates) {
+    const std::string where = "/tls/certificates/" + std::to_string(index++);
+    if (::access(one.certificate.c_str(), R_OK) != 0) errors.push_back({where + "/certificate", "cannot read " + one.certificate});
+    if (::access(one.key.c_str(), R_OK) != 0) errors.push_back({where + "/key", "cannot read " + one.key});
+  }
+  if (::access(conf.data.c_str(), F_OK) != 0) errors.push_back({"/data", "no such folder: " + conf.data});
+  if (!conf.user.empty() && !::getpwnam(conf.user.c_str())) errors.push_back({"/user", "no such user: " + conf.user});
+  if (!conf.group.empty() && !::getgrnam(conf.group.c_str())) errors.push_back({"/group", "no such group: " + conf.group});
+  return errors;
+}
+
+}  // namespace briefwerk::apps

@@ -1,0 +1,109 @@
+#pragma once
+
+// The configuration of briefwerkd: one JSON file, comments allowed. What each key means stands once, in fields.hpp;
+// reading, error messages and the JSON Schema are made from there.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "briefwerk/base/ip.hpp"
+#include "briefwerk/base/limits.hpp"
+
+namespace briefwerk::apps {
+
+struct log_config {
+  std::string file = "-";
+  std::string format = "text";
+  std::string level = "info";
+};
+
+struct certificate_config {
+  std::string certificate;
+  std::string key;
+};
+
+struct tls_config {
+  std::vector<certificate_config> certificates;
+  std::string minimum = "1.2";
+};
+
+struct listen_config {
+  std::vector<base::endpoint> smtp, submission, submissions, imap, imaps;
+};
+
+struct auth_config {
+  std::vector<std::string> disabled_mechanisms;
+  bool recoverable_passwords = false;
+  bool without_tls = false;
+};
+
+struct limits_config {
+  std::uint64_t message_size = base::limits::message_size;
+  std::uint64_t recipients = base::limits::smtp_recipients;
+  std::uint64_t connections = 20000;
+  std::uint64_t connections_per_address = 1000;
+  std::uint64_t imap_idle_minutes = 30;
+};
+
+struct storage_config {
+  std::uint64_t block_cache = 256ull << 20;
+  std::uint64_t snapshot_cache = 256ull << 20;
+};
+
+struct next_hop_config {
+  std::string domain;            // "example.org", or "*" for every domain
+  std::string tls = "required";  // "required", "verified", "optional", "none"
+  std::string host;              // empty: by MX
+  std::uint64_t port = 25;
+};
+
+struct delivery_config {
+  std::string source_v4, source_v6;
+  std::string tls = "required";
+  std::vector<next_hop_config> next_hops;
+  std::uint64_t retry_first_seconds = 300;
+  std::uint64_t retry_most_seconds = 4 * 3600;
+  std::uint64_t give_up_hours = 5 * 24;
+  std::uint64_t warn_after_hours = 4;
+  std::uint64_t connections = 20;
+  std::vector<base::endpoint> dns_servers;
+};
+
+struct config {
+  std::string hostname;
+  std::string data;
+  std::string user, group;
+  std::string control;  // empty: <data>/control.sock
+  std::uint64_t threads = 0;
+  bool require_tls = true;
+  std::uint64_t stop_seconds = 20;
+  listen_config listen;
+  tls_config tls;
+  log_config log;
+  auth_config auth;
+  limits_config limits;
+  storage_config storage;
+  delivery_config delivery;
+
+  std::string control_path() const { return control.empty() ? data + "/control.sock" : control; }
+};
+
+struct config_error {
+  std::string path;  // JSON pointer: "/listen/smtp/0"; empty for the file as a whole
+  std::string text;
+};
+
+// All errors of the text at once.
+std::expected<config, std::vector<config_error>> parse_config(std::string_view text);
+std::expected<config, std::vector<config_error>> load_config(const std::string& file);
+
+// The JSON Schema (draft 2020-12) of what parse_config() takes.
+std::string config_schema();
+
+// What only a look at this machine can tell: files that are missing, addresses that are not its own, users unknown.
+std::vector<config_error> check_environment(const config& conf);
+
+}  // namespace briefwerk::apps

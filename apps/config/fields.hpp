@@ -1,0 +1,109 @@
+#pragma once
+
+// The keys of the configuration: name, member, meaning, bounds. A visitor has
+//   text, number, flag, choice, endpoint lists, text lists, objects and lists of objects;
+// one visitor reads, another writes the schema.
+
+#include "apps/config/config.hpp"
+
+namespace briefwerk::apps {
+
+enum class needed : bool { no, yes };
+
+template <class Visitor>
+void describe(Visitor& v, log_config& c) {
+  v.text("file", c.file, "Where log lines go: a path, or - for standard error. Reopened on SIGHUP.");
+  v.choice("format", c.format, {"text", "json"}, "One line an event, for people or for programs.");
+  v.choice("level", c.level, {"debug", "info", "warning", "error"}, "The least that is logged.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, certificate_config& c) {
+  v.text("certificate", c.certificate, "PEM file: the certificate, then its chain.", needed::yes);
+  v.text("key", c.key, "PEM file of the private key.", needed::yes);
+}
+
+template <class Visitor>
+void describe(Visitor& v, tls_config& c) {
+  v.objects("certificates", c.certificates,
+            "Chosen by the name that a client asks for; the first is the default. ECDSA and RSA may stand side by side.");
+  v.choice("minimum", c.minimum, {"1.2", "1.3"}, "The oldest version of TLS that is spoken.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, listen_config& c) {
+  v.endpoints("smtp", c.smtp, "Mail from other servers (port 25, STARTTLS).");
+  v.endpoints("submission", c.submission, "Mail from users (port 587, STARTTLS).");
+  v.endpoints("submissions", c.submissions, "Mail from users (port 465, TLS from the start).");
+  v.endpoints("imap", c.imap, "Mailboxes (port 143, STARTTLS).");
+  v.endpoints("imaps", c.imaps, "Mailboxes (port 993, TLS from the start).");
+}
+
+template <class Visitor>
+void describe(Visitor& v, auth_config& c) {
+  v.texts("disabled_mechanisms", c.disabled_mechanisms, "SASL mechanisms that are not offered, for instance LOGIN.");
+  v.flag("recoverable_passwords", c.recoverable_passwords,
+         "Offer CRAM-MD5, which needs accounts whose password is kept as it is.");
+  v.flag("without_tls", c.without_tls, "Take logins in the clear. Only for a test on loopback.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, limits_config& c) {
+  v.number("message_size", c.message_size, 65536, 2000ull << 20, "Octets of the largest message.");
+  v.number("recipients", c.recipients, 100, 100000, "Recipients of one message.");
+  v.number("connections", c.connections, 10, 1000000, "Connections at once, of all ports.");
+  v.number("connections_per_address", c.connections_per_address, 1, 1000000,
+           "Connections at once from one address (IPv6: from one /64).");
+  v.number("imap_idle_minutes", c.imap_idle_minutes, 30, 1440, "After so long without a word an IMAP session ends.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, storage_config& c) {
+  v.number("block_cache", c.block_cache, 1 << 20, 1ull << 40, "Octets of memory for blocks of the database.");
+  v.number("snapshot_cache", c.snapshot_cache, 1 << 20, 1ull << 40, "Octets of memory for mailbox indexes.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, next_hop_config& c) {
+  v.text("domain", c.domain, "A domain of recipients; * for all that have no entry of their own.", needed::yes);
+  v.choice("tls", c.tls, {"required", "verified", "optional", "none"},
+           "required: encrypted or not at all; verified: to a server whose certificate proves its name; optional: "
+           "encrypted where offered; none: in the clear.");
+  v.text("host", c.host, "Send there instead of looking up MX records.");
+  v.number("port", c.port, 1, 65535, "Port of the next server.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, delivery_config& c) {
+  v.text("source_v4", c.source_v4, "The fixed IPv4 address that outgoing connections come from.");
+  v.text("source_v6", c.source_v6, "The fixed IPv6 address that outgoing connections come from.");
+  v.choice("tls", c.tls, {"required", "verified", "optional", "none"}, "For domains without an entry in next_hops.");
+  v.objects("next_hops", c.next_hops, "Exceptions for single domains.");
+  v.number("retry_first_seconds", c.retry_first_seconds, 1, 86400, "Wait after the first failed attempt; doubled each time.");
+  v.number("retry_most_seconds", c.retry_most_seconds, 1, 7 * 86400, "The longest wait between attempts.");
+  v.number("give_up_hours", c.give_up_hours, 1, 30 * 24, "After so long the sender gets a failure report.");
+  v.number("warn_after_hours", c.warn_after_hours, 0, 30 * 24, "After so long the sender gets a delay report; 0: never.");
+  v.number("connections", c.connections, 1, 10000, "Outgoing connections at once.");
+  v.endpoints("dns_servers", c.dns_servers, "Name servers; empty: those of the system.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, config& c) {
+  v.text("hostname", c.hostname, "The server's own name, as in its MX record and its certificate.", needed::yes);
+  v.text("data", c.data, "Folder of all mail, accounts and the queue.", needed::yes);
+  v.text("user", c.user, "User to become after the ports are bound; empty: stay.");
+  v.text("group", c.group, "Group to become; empty: the user's own.");
+  v.text("control", c.control, "Unix socket for briefwerkctl; empty: control.sock in the data folder.");
+  v.number("threads", c.threads, 0, 1024, "Event loops; 0: one for each core.");
+  v.flag("require_tls", c.require_tls, "Refuse mail before STARTTLS on the SMTP port.");
+  v.number("stop_seconds", c.stop_seconds, 0, 3600, "How long sessions may go on after a stop was asked for.");
+  v.object("listen", c.listen, "Addresses with ports: 192.0.2.1:25, [2001:db8::1]:25.");
+  v.object("tls", c.tls, "Certificates; read again on SIGHUP.");
+  v.object("log", c.log, "Events; never content, subjects or credentials.");
+  v.object("auth", c.auth, "Logins.");
+  v.object("limits", c.limits, "Bounds.");
+  v.object("storage", c.storage, "Memory of the store.");
+  v.object("delivery", c.delivery, "Outgoing mail.");
+}
+
+}  // namespace briefwerk::apps

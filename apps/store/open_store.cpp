@@ -1,0 +1,59 @@
+#include "apps/store/open_store.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "briefwerk/net/certificate.hpp"
+#include "briefwerk/store/rocksdb_engine.hpp"
+
+namespace briefwerk::apps {
+namespace {
+
+std::unexpected<net::explained_error> refuse(std::error_code code, std::string text) {
+  return std::unexpected(net::explained_error{code, std::move(text)});
+}
+
+net::explained<void> make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  if (error) return refuse(error, "cannot make the folder " + path + ": " + error.message());
+  return {};
+}
+
+}  // namespace
+
+net::explained<std::unique_ptr<store::local_store>> open_store(const config& conf, const base::crypto& crypto,
+                                                               base::log_sink& log, base::metrics& metrics) {
+  for (const char* folder : {"", "/temporary"}) {
+    if (auto made = make_folder(conf.data + folder); !made) return std::unexpected(made.error());
+  }
+  store::rocksdb_options settings;
+  settings.cache_octets = conf.storage.block_cache;
+  settings.log = &log;
+  settings.figures = &metrics;
+  std::string why;
+  auto engine = store::open_rocksdb_engine(conf.data + "/store", settings, &why);
+  if (!engine) {
+    return refuse(engine.error(), "cannot open the store in " + conf.data + ": " + (why.empty() ? engine.error().message() : why));
+  }
+  store::local_store_options options;
+  options.snapshot_cache = conf.storage.snapshot_cache;
+  options.log = &log;
+  options.figures = &metrics;
+  return store::make_local_store(std::move(*engine), crypto, base::system_clock(), options);
+}
+
+net::explained<std::string> decoy_secret(const std::string& data, const base::crypto& crypto) {
+  constexpr std::size_t size = 32;
+  const std::string path = data + "/decoy-secret";
+  std::ifstream in(path, std::ios::binary);
+  std::string secret{std::istreambuf_iterator<char>(in), {}};
+  if (secret.size() >= size) return secret;
+  secret = crypto.random_octets(size);
+  if (auto written = net::write_file(path, secret, 0600); !written) return std::unexpected(written.error());
+  return secret;
+}
+
+}  // namespace briefwerk::apps

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apps/config/config.hpp"
+#include "briefwerk/base/crypto.hpp"
+#include "briefwerk/base/log.hpp"
+#include "briefwerk/base/metrics.hpp"
+#include "briefwerk/net/error.hpp"
+#include "briefwerk/store/local_store.hpp"
+
+namespace briefwerk::apps {
+
+// The store in the data folder of the configuration, which is made where it is missing. One process at a time.
+net::explained<std::unique_ptr<store::local_store>> open_store(const config& conf, const base::crypto& crypto,
+                                                               base::log_sink& log, base::metrics& metrics);
+
+// A secret of the installation that keeps unknown users from being told apart (see sasl::server_options); made once.
+net::explained<std::string> decoy_secret(const std::string& data, const base::crypto& crypto);
+
+}  // namespace briefwerk::apps

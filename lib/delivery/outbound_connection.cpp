@@ -1,0 +1,112 @@
+#include "delivery/outbound_connection.hpp"
+
+#include <utility>
+
+#include "briefwerk/base/limits.hpp"
+
+namespace briefwerk::delivery {
+
+namespace smtp = protocol::smtp;
+
+namespace {
+
+smtp::client_options options_for(const outbound_connection::options& how) {
+  smtp::client_options made;
+  made.hostname = how.hostname;
+  switch (how.tls) {
+    case hop_tls::verified:
+    case hop_tls::required: made.tls = smtp::tls_policy::required; break;
+    case hop_tls::optional: made.tls = smtp::tls_policy::if_offered; break;
+    case hop_tls::none: made.tls = smtp::tls_policy::never; break;
+  }
+  return made;
+}
+
+}  // namespace
+
+outbound_connection::outbound_connection(next_hop hop, options how)
+    : hop_(std::move(hop)), options_(std::move(how)), client_options_(options_for(options_)), session_(client_options_) {}
+
+base::task<std::optional<smtp::reply>> outbound_connection::open(net::io_thread& thread, base::ip_address address) {
+  auto connected = co_await net::connect(thread, {address, hop_.port}, options_.connect);
+  if (!connected) {
+    co_return smtp::reply{451, {4, 4, 1}, "Cannot connect to " + address.to_string() + ": " + connected.error().message()};
+  }
+  stream_ = std::move(*connected);
+  stream_.set_deadline(options_.deadline);
+  input_ = std::make_unique_for_overwrite<char[]>(base::limits::session_input_buffer);
+  co_await drive(stop_at::ready);
+  if (ready_) co_return std::nullopt;
+  if (tls_failure_) co_return std::move(*tls_failure_);
+  if (session_.failure()) co_return *session_.failure();
+  co_return smtp::replies::connection_lost;
+}
+
+base::task<void> outbound_connection::send(const mail::smtp_envelope& envelope, std::string_view octets) {
+  message_ = octets;
+  session_.send(envelope, {.size = octets.size(), .auth = {}});
+  co_await drive(stop_at::finished);
+  if (!stream_.is_open()) co_return;
+  co_await drive(stop_at::ready);
+  last_used = std::chrono::steady_clock::now();
+}
+
+base::task<void> outbound_connection::quit() {
+  if (!ready_) co_return;
+  stream_.set_deadline(std::chrono::seconds(10));
+  session_.quit();
+  co_await drive(stop_at::closed);
+}
+
+base::task<void> outbound_connection::drive(stop_at until) {
+  ready_ = false;
+  bool going = true;
+  while (going) {
+    const smtp::client_step step = session_.next();
+    going = co_await handle(step, until);
+  }
+}
+
+base::task<bool> outbound_connection::handle(const smtp::client_step& step, stop_at until) {
+  if (const auto* out = std::get_if<smtp::write>(&step)) {
+    const auto sent = co_await stream_.write(out->bytes);
+    if (!sent) session_.connection_lost();
+  } else if (std::holds_alternative<smtp::need_bytes>(step)) {
+    stream_.set_deadline(session_.waiting_for() == smtp::outcome_stage::end_of_data ? options_.end_deadline
+                                                                                    : options_.deadline);
+    const auto got = co_await stream_.read_some({input_.get(), base::limits::session_input_buffer});
+    if (got) session_.feed({input_.get(), *got});
+    else session_.connection_lost();
+  } else if (std::holds_alternative<smtp::start_tls>(step)) {
+    const bool done = co_await handshake();
+    if (!done) co_return false;
+  } else if (std::holds_alternative<smtp::need_message>(step)) {
+    session_.message(message_, true);
+  } else if (std::holds_alternative<smtp::ready>(step)) {
+    ready_ = true;
+    co_return false;
+  } else if (std::holds_alternative<smtp::finished>(step)) {
+    co_return until != stop_at::finished;
+  } else {
+    stream_.close();
+    co_return false;
+  }
+  co_return true;
+}
+
+base::task<bool> outbound_connection::handshake() {
+  net::tls_context& context = options_.tls == hop_tls::verified ? *options_.verified : *options_.recorded;
+  const auto done = co_await stream_.start_tls_client(context, hop_.host);
+  if (!done) {
+    // RFC 3463 §3.8: 4.7.5, cryptographic failure.
+    tls_failure_ = smtp::reply{451, {4, 7, 5}, "TLS with " + hop_.host + " failed: " + done.error().message()};
+    session_.connection_lost(*tls_failure_);
+    stream_.close();
+    co_return false;
+  }
+  tls_version_ = stream_.tls().version;
+  session_.tls_started();
+  co_return true;
+}
+
+}  // namespace briefwerk::delivery
