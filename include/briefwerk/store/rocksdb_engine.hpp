@@ -20,7 +20,7 @@ struct rocksdb_options {
   int open_files = 512;                         // of RocksDB; the journal keeps one open and maps others
   std::uint64_t segment_octets = 64u << 20;     // a journal segment is closed when it reaches this
   std::uint64_t replay_octets = 256u << 20;     // of journal written since the index was last flushed: bounds opening
-  std::uint64_t zero_ahead_octets = 16u << 20;  // at most, written ahead of a busy journal; 0: none
+  std::uint64_t zero_ahead_octets = 4u << 20;   // at most, written ahead of a busy journal; 0: none
   int compression_level = 1;                    // zstd's, for blobs over limits::store_encode_inline
   const base::clock* time = nullptr;            // for collect(); null: the machine's clock
   base::log_sink* log = nullptr;                // null: none
