@@ -33,6 +33,12 @@ std::optional<std::uint32_t> number_of(std::string_view name) {
   return number;
 }
 
+// The checksum waits for memory more than it computes: a small message is asked for at once, not line by line.
+void prefetch(std::string_view octets) noexcept {
+  constexpr std::size_t line = 64, most = 4096 + record_header_size;
+  for (std::size_t at = 0; at < std::min(octets.size(), most); at += line) __builtin_prefetch(octets.data() + at);
+}
+
 base::status corrupt(std::string& why, std::string text) {
   why = std::move(text);
   return base::fail(base::errc::corrupt);
@@ -297,6 +303,7 @@ base::result<octets> journal::read(const blob_ref& ref) {
   if (at < segment_header_size || at + record_header_size + place.size > view->end)
     return base::fail(base::errc::not_found);
   const std::string_view all = view->view().substr(at);
+  prefetch(all.substr(0, record_header_size + place.size));
   const auto header = read_record_header(all, view->salt);
   const bool punched = all.starts_with(std::string_view("\0\0\0\0", 4));
   if (punched || (header && header->freed)) return base::fail(base::errc::not_found);
