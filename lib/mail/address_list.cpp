@@ -45,7 +45,7 @@ class list_parser {
       finish_element();
       if (in_group_) out_.push_back({.kind = list_address::kind_type::group_end});
       in_group_ = false;
-    } else if (c == ':' && !in_group_ && !angle_ && no_at()) {
+    } else if (c == ':' && !in_group_ && !angle_ && !seen_at_) {
       ++at_;
       out_.push_back({.kind = list_address::kind_type::group_begin, .name = phrase(0, tokens_.size())});
       reset();
@@ -65,11 +65,8 @@ class list_parser {
 
   void add(kind what, std::string text) {
     tokens_.push_back({what, space_, std::move(text)});
+    seen_at_ = seen_at_ || what == kind::at;
     space_ = false;
-  }
-
-  bool no_at() const {
-    return std::ranges::none_of(tokens_, [](const token& t) { return t.kind == kind::at; });
   }
 
   // An encoded-word is one token whatever stands in it (senders leave commas in them); it holds no white space.
@@ -156,6 +153,7 @@ class list_parser {
     angle_ = true;
     name_ = phrase(0, tokens_.size());
     tokens_.clear();
+    seen_at_ = false;
     space_ = false;
     while (at_ < text_.size()) {
       const char c = text_[at_];
@@ -198,6 +196,7 @@ class list_parser {
     }
     split_address(0, tokens_.size());
     tokens_.clear();
+    seen_at_ = false;
   }
 
   void take_angle_atom() {
@@ -296,6 +295,7 @@ class list_parser {
 
   void reset() {
     tokens_.clear();
+    seen_at_ = false;
     comment_.clear();
     space_ = false;
   }
@@ -306,6 +306,7 @@ class list_parser {
   std::vector<token> tokens_;
   std::string name_, route_, local_, domain_, comment_;
   bool space_ = false;
+  bool seen_at_ = false;       // among tokens_
   bool angle_ = false;         // an address in angle brackets was read in this element
   bool in_group_ = false;
   bool open_quote_ = false;    // a quote or a comment that nothing closes was found

@@ -95,11 +95,19 @@ void append_utf8(std::string& out, char32_t c) {
 
 }  // namespace
 
-bool is_known_charset(std::string_view charset) { return open_converter(charset) != nullptr; }
+namespace {
+
+// Converted here, without ICU.
+bool is_utf8_name(std::string_view charset) noexcept {
+  return ascii::equals(charset, "utf-8") || ascii::equals(charset, "us-ascii") || ascii::equals(charset, "utf8");
+}
+
+}  // namespace
+
+bool is_known_charset(std::string_view charset) { return is_utf8_name(charset) || open_converter(charset) != nullptr; }
 
 base::result<std::string> to_utf8(std::string_view octets, std::string_view charset) {
-  if (ascii::equals(charset, "utf-8") || ascii::equals(charset, "us-ascii") || ascii::equals(charset, "utf8"))
-    return repair_utf8(octets);
+  if (is_utf8_name(charset)) return repair_utf8(octets);
   const auto converter = open_converter(charset);
   if (!converter) return fail(errc::unsupported);
   if (octets.size() > 0x3fffffffu) return fail(errc::limit_exceeded);

@@ -124,13 +124,14 @@ std::vector<std::string> parse_message_ids(std::string_view value, std::size_t l
     std::string id;
     bool quoted = false;
     std::size_t i = 0;
-    // Folding inside an id is dropped; a quoted left side stands for its value (RFC 5256 §3, normalised ids).
+    // Folding and controls inside an id are dropped; a quoted left side stands for its value (RFC 5256 §3, normalised ids).
     for (; i < value.size() && (quoted || value[i] != '>'); ++i) {
       if (value[i] == '"') {
         quoted = !quoted;
       } else if (quoted && value[i] == '\\' && i + 1 < value.size()) {
-        id += value[++i];
-      } else if (!ascii::is_space(value[i])) {
+        ++i;
+        if (!ascii::is_control(value[i])) id += value[i];
+      } else if (value[i] != ' ' && !ascii::is_control(value[i])) {
         id += value[i];
       }
     }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include "briefwerk/base/limits.hpp"
 #include "briefwerk/mail/charset.hpp"
@@ -202,7 +203,10 @@ std::vector<parameter> read_parameters(std::string_view rest) {
       else if (other.extended && extended == nullptr) extended = &other;
       else if (!other.extended && plain == nullptr) plain = &other;
     }
-    std::ranges::stable_sort(same, {}, &piece::number);
+    // By number, and as they stand where numbers repeat.
+    std::ranges::sort(same, [](const piece* a, const piece* b) {
+      return a->number != b->number ? a->number < b->number : std::less<>{}(a, b);
+    });
     if (extended != nullptr) same = {extended};
     else if (same.empty() || (same.front()->number != 0 && plain != nullptr)) same = {plain};
     else if (same.front()->number != 0) continue;

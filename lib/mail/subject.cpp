@@ -1,5 +1,6 @@
 #include "mail/subject.hpp"
 
+#include "briefwerk/mail/charset.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "mail/ascii.hpp"
 
@@ -8,8 +9,9 @@ namespace {
 
 // Step 1: UTF-8, tabs and folding to spaces, several spaces to one.
 std::string squeeze(std::string_view value) {
-  constexpr std::size_t longest = 4096;
-  const auto decoded = decode_text(value.substr(0, longest));
+  constexpr std::size_t longest_read = 4096, longest = 1024;
+  auto decoded = decode_text(value.substr(0, longest_read));
+  decoded.resize(utf8_prefix(decoded, longest));
   std::string out;
   for (const char c : decoded) {
     if (!ascii::is_space(c)) out += c;

@@ -169,6 +169,9 @@ TEST_CASE("address lists are bounded and linear") {
   std::string many;
   for (int i = 0; i < 6000; ++i) many += "a@b.example,";
   CHECK(mail::parse_address_list(many).size() == 5000);
+  std::string colons;
+  for (int i = 0; i < 50000; ++i) colons += "a ";
+  mail::parse_address_list(colons + "@" + std::string(100000, ':'));
   for (const std::string_view bad : {"(", "\"", "<", "[", "=?", "a@", "(\\", ":", "@:", "<@,"}) {
     std::string text;
     while (text.size() < 200000) text += bad;

@@ -148,6 +148,7 @@ TEST_CASE("message ids, RFC 5322 §3.6.4") {
   CHECK(join("<a@b> text <c@d>\r\n <e@f>") == "a@b;c@d;e@f;");
   CHECK(join("<a\r\n @b>") == "a@b;");
   CHECK(join("<\"x>y\"@b>") == "x>y@b;");
+  CHECK(join(std::string_view("<a\0\t@\"\\\0\"b>", 11)) == "a@b;");
   CHECK(join("<>") == "");
   CHECK(join("<a@b") == "a@b;");
   CHECK(join("<a@b> <c@d>", 1) == "a@b;");

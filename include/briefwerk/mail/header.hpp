@@ -116,7 +116,7 @@ bool read_token(std::string_view& rest, std::string_view& token) noexcept;
 std::string unquote(std::string_view value);
 
 // Message ids of a Message-ID, In-Reply-To or References value (RFC 5322 §3.6.4), without angle brackets, quotes of
-// the left side resolved; text between them is passed over. At most `limit`.
+// the left side resolved, spaces and controls left out; text between them is passed over. At most `limit`.
 std::vector<std::string> parse_message_ids(std::string_view value, std::size_t limit = 1000);
 
 // Writing.
