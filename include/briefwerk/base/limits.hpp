@@ -67,6 +67,10 @@ inline constexpr std::size_t store_partition = 200;               // the name of
 inline constexpr std::size_t store_key = 2048;
 inline constexpr std::size_t store_value = 16u << 20;
 inline constexpr std::uint64_t store_blob = 1ull << 30;           // one message as stored
+inline constexpr std::size_t store_expunge_history = 8192;        // removals of a mailbox that are remembered (RFC 7162 §3.2.7)
+inline constexpr std::size_t alias_depth = 16;                    // aliases that lead to aliases
+inline constexpr std::size_t alias_targets = 10000;               // of one alias
+inline constexpr std::size_t alias_expansion = 20000;             // addresses looked at for one recipient
 inline constexpr std::size_t store_encode_inline = 8192;          // blobs up to here are never compressed, so encoding costs nothing
 
 // Sessions.

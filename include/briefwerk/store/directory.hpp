@@ -1,7 +1,8 @@
 #pragma once
 
-// Who is served here: domains, accounts, aliases, and what an account may do. Addresses compare by their normalised
-// form (domain in lower-case A-labels, local part folded for local domains).
+// Who is served here: domains, accounts, aliases, and what an account may do. Addresses compare by domain (lower-case
+// A-labels) and by local part without regard to case (i;unicode-casemap), which is this server's choice for its own
+// domains (RFC 5321 §2.4). Addresses are stored with ASCII letters in lower case and in NFC.
 
 #include <cstdint>
 #include <string>
@@ -51,11 +52,13 @@ class directory {
  public:
   virtual ~directory() = default;
 
+  // In this order: an account of this name, an alias (its targets in turn, remote ones as they are), the same without
+  // the tag of user+tag, the domain's catch-all. Loops of aliases end; limits::alias_depth and alias_expansion bound it.
   virtual base::task<base::result<resolution>> resolve(mail::mailbox_address address) = 0;
   // By login name: the primary address, or an alias that names this account alone. store::errc::no_such_account
   // where there is none.
   virtual base::task<base::result<account>> find_account(std::string login) = 0;
-  virtual base::task<base::result<account>> get_account(account_id id) = 0;
+  virtual base::task<base::result<account>> get_account(account_id id) = 0;  // errc::no_such_account
   // May this account use the address as envelope sender or From? Own address (with any tag), aliases that lead to it
   // alone, send_as.
   virtual base::task<base::result<bool>> may_send_as(account_id id, mail::mailbox_address address) = 0;
@@ -64,13 +67,18 @@ class directory {
   virtual base::task<base::result<std::vector<domain>>> domains() = 0;
   virtual base::task<base::result<std::vector<account>>> accounts() = 0;
   virtual base::task<base::result<std::vector<alias>>> aliases() = 0;
-  virtual base::task<base::status> put_domain(domain value) = 0;             // adds or replaces
-  virtual base::task<base::status> remove_domain(std::string name) = 0;      // refused while accounts are in it
-  virtual base::task<base::result<account>> add_account(account value) = 0;  // base::errc::already_exists
-  virtual base::task<base::status> update_account(account value) = 0;
-  virtual base::task<base::status> remove_account(account_id id) = 0;        // its mail: mailbox_store::remove_account
+  // Changes. base::errc::malformed: an address or a domain name that is none.
+  virtual base::task<base::status> put_domain(domain value) = 0;         // adds or replaces
+  virtual base::task<base::status> remove_domain(std::string name) = 0;  // errc::domain_in_use, base::errc::not_found
+  // Answers the account with its id and its address as stored, and sets its quota in the mailbox store.
+  // base::errc::already_exists: an account or alias has the address; errc::no_such_domain. Its mailboxes:
+  // mailbox_store::create_account.
+  virtual base::task<base::result<account>> add_account(account value) = 0;
+  virtual base::task<base::status> update_account(account value) = 0;  // by id; as above, and errc::no_such_account
+  virtual base::task<base::status> remove_account(account_id id) = 0;  // its mail: mailbox_store::remove_account
+  // Adds or replaces. base::errc::already_exists: an account has the address; errc::no_such_domain.
   virtual base::task<base::status> put_alias(alias value) = 0;
-  virtual base::task<base::status> remove_alias(std::string address) = 0;
+  virtual base::task<base::status> remove_alias(std::string address) = 0;  // base::errc::not_found
 };
 
 }  // namespace briefwerk::store

@@ -1,0 +1,58 @@
+#pragma once
+
+// What mailbox store, directory and queue share.
+
+#include <string>
+
+#include "briefwerk/base/clock.hpp"
+#include "briefwerk/base/crypto.hpp"
+#include "briefwerk/store/committer.hpp"
+#include "briefwerk/store/engine.hpp"
+#include "briefwerk/store/local_store.hpp"
+#include "store/mailbox/faults.hpp"
+#include "store/mailbox/workers.hpp"
+
+namespace briefwerk::store {
+
+struct store_core {
+  store_core(engine& bottom, const base::crypto& with, const base::clock& clock, const local_store_options& settings)
+      : where(bottom),
+        crypto(with),
+        time(clock),
+        options(settings),
+        report(settings.log, settings.figures),
+        threads(settings.readers),
+        writer(bottom, commit_options(settings)) {}
+
+  std::int64_t seconds() const { return std::chrono::floor<std::chrono::seconds>(time.now()).time_since_epoch().count(); }
+
+  // One step, one partition.
+  base::task<base::status> commit(std::string partition, change_function apply) {
+    transaction work;
+    work.write(std::move(partition), std::move(apply));
+    auto done = co_await writer.commit(std::move(work));
+    if (!done) co_return base::fail(done.error());
+    co_return base::status();
+  }
+
+  base::task<base::result<octets>> read_blob(blob_ref ref) {
+    if (options.read_inline) co_return where.read_blob(ref);
+    co_return co_await threads.ask<base::result<octets>>([&] { return where.read_blob(ref); });
+  }
+
+  static committer::options commit_options(const local_store_options& settings) {
+    committer::options o = settings.commit;
+    if (o.figures == nullptr) o.figures = settings.figures;
+    return o;
+  }
+
+  engine& where;
+  const base::crypto& crypto;
+  const base::clock& time;
+  const local_store_options options;
+  faults report;
+  workers threads;
+  committer writer;  // ends first: what is pending is committed, and its answers may still use the rest
+};
+
+}  // namespace briefwerk::store

@@ -1,0 +1,302 @@
+#include "store/mailbox/engine_mailbox_store.hpp"
+
+#include <algorithm>
+
+#include "store/mailbox/delivery.hpp"
+
+namespace briefwerk::store {
+namespace {
+
+// A snapshot that needs at most so many pages is made on the asking thread.
+constexpr std::size_t few_pages = 16;
+
+mail::flag_set changed_flags(mail::flag_set before, flag_change how, mail::flag_set bits) {
+  switch (how) {
+    case flag_change::replace: return bits;
+    case flag_change::add: return before | bits;
+    case flag_change::remove: return before & ~bits;
+  }
+  return before;
+}
+
+}  // namespace
+
+base::result<head_record> require_head(const account_reader& read, mailbox_id mailbox) {
+  auto head = read.head(mailbox);
+  if (!head) return base::fail(head.error());
+  if (!*head) return base::fail(errc::no_such_mailbox);
+  return std::move(**head);
+}
+
+base::task<base::result<mailbox_status>> engine_mailbox_store::status(account_id account, mailbox_id mailbox) {
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  auto head = require_head(account_reader(**now, partition, core_.report), mailbox);
+  if (!head) co_return base::fail(head.error());
+  co_return mailbox_status{head->messages,     head->unseen,         head->deleted,   head->uid_next,
+                           head->uid_validity, head->highest_modseq, head->total_size};
+}
+
+base::task<base::result<snapshot_ptr>> engine_mailbox_store::snapshot(account_id account, mailbox_id mailbox) {
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  auto quick = quick_snapshot(read, mailbox);
+  if (!quick) co_return base::fail(quick.error());
+  if (*quick) co_return std::move(**quick);
+  co_return co_await core_.threads.ask<base::result<snapshot_ptr>>([&] { return full_snapshot(read, mailbox); });
+}
+
+base::result<std::optional<snapshot_ptr>> engine_mailbox_store::quick_snapshot(const account_reader& read,
+                                                                               mailbox_id mailbox) {
+  const version_number version = read.now().version();
+  auto cached = cache_.get(read.partition(), mailbox);
+  if (cached && cached->version == version) return std::optional(cached->loaded.snapshot);
+  auto head = read.head(mailbox);
+  if (!head) return base::fail(head.error());
+  if (!*head) {
+    cache_.drop(read.partition(), mailbox);
+    return base::fail(errc::no_such_mailbox);
+  }
+  std::optional<loaded_snapshot> fresh;
+  if (cached) {
+    const mailbox_snapshot& old = *cached->loaded.snapshot;
+    if (old.uid_validity == (*head)->uid_validity && old.highest_modseq == (*head)->highest_modseq) {
+      fresh = cached->loaded;
+    } else {
+      auto refreshed = refresh_snapshot(read, mailbox, **head, cached->loaded, few_pages);
+      if (!refreshed) return base::fail(refreshed.error());
+      fresh = std::move(*refreshed);
+    }
+  }
+  if (!fresh && (*head)->messages <= few_pages * uids_per_page) {
+    auto loaded = load_snapshot(read, mailbox, **head);
+    if (!loaded) return base::fail(loaded.error());
+    fresh = std::move(*loaded);
+  }
+  if (!fresh) return std::optional<snapshot_ptr>();
+  snapshot_ptr answer = fresh->snapshot;
+  cache_.put(read.partition(), mailbox, {std::move(*fresh), version});
+  return std::optional(std::move(answer));
+}
+
+base::result<snapshot_ptr> engine_mailbox_store::full_snapshot(const account_reader& read, mailbox_id mailbox) {
+  auto head = require_head(read, mailbox);
+  if (!head) return base::fail(head.error());
+  auto loaded = load_snapshot(read, mailbox, *head);
+  if (!loaded) return base::fail(loaded.error());
+  snapshot_ptr answer = loaded->snapshot;
+  cache_.put(read.partition(), mailbox, {std::move(*loaded), read.now().version()});
+  return answer;
+}
+
+base::task<base::result<std::vector<base::result<appended>>>> engine_mailbox_store::deliver(
+    message_source message, std::vector<local_target> targets, std::vector<queue_item> queue) {
+  delivery all(core_, message, std::move(targets), std::move(queue), delivery::refusal::target_alone);
+  transaction work;
+  all.add_to(work);
+  auto done = co_await core_.writer.commit(std::move(work));
+  if (!done) co_return base::fail(done.error());
+  co_return all.take_results();
+}
+
+base::task<base::result<std::vector<appended>>> engine_mailbox_store::append(std::vector<message_source> pieces,
+                                                                             std::vector<local_target> targets) {
+  if (pieces.size() != targets.size()) co_return base::fail(base::errc::malformed);
+  transaction work;
+  std::vector<std::unique_ptr<delivery>> each;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::vector<local_target> one;
+    one.push_back(std::move(targets[i]));
+    each.push_back(std::make_unique<delivery>(core_, pieces[i], std::move(one), std::vector<queue_item>(),
+                                              delivery::refusal::everything));
+    each.back()->add_to(work);
+  }
+  auto done = co_await core_.writer.commit(std::move(work));
+  if (!done) co_return base::fail(done.error());
+  std::vector<appended> answers;
+  for (const auto& one : each) answers.push_back(*one->take_results().front());
+  co_return answers;
+}
+
+base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
+    account_id account, mailbox_id mailbox, mail::uid_set uids, flag_change how, flag_list flags,
+    std::optional<std::uint64_t> unchanged_since) {
+  flags_changed answer;
+  const std::string partition = keys::partition(account);
+  const auto policy = how == flag_change::remove ? mailbox_editor::keywords::known : mailbox_editor::keywords::all;
+  const auto done = co_await change_account(partition, [&](account_writer& writer) -> base::status {
+    answer = {};
+    auto head = require_head(writer.read(), mailbox);
+    if (!head) return base::fail(head.error());
+    mailbox_editor box(writer, mailbox, std::move(*head));
+    auto bits = box.bits(flags, policy);
+    if (!bits) return base::fail(bits.error());
+    bool changes = false;
+    const auto edited = box.edit(&uids, [&](message_entry& entry) {
+      if (unchanged_since && entry.modseq > *unchanged_since) {
+        answer.modified.push_back(entry.uid);
+        return mailbox_editor::action::keep;
+      }
+      answer.changed.push_back(entry.uid);
+      const mail::flag_set after = changed_flags(entry.flags, how, *bits);
+      if (after == entry.flags) return mailbox_editor::action::keep;
+      entry.flags = after;
+      changes = true;
+      return mailbox_editor::action::change;
+    });
+    if (!edited || !changes) return edited;
+    return box.finish();
+  });
+  if (!done) co_return base::fail(done.error());
+  auto after = co_await snapshot(std::move(account), mailbox);
+  if (!after) co_return base::fail(after.error());
+  answer.after = std::move(*after);
+  co_return answer;
+}
+
+base::task<base::result<uid_mapping>> engine_mailbox_store::copy(account_id account, mailbox_id from,
+                                                                 mail::uid_set uids, mailbox_id to) {
+  co_return co_await transfer(std::move(account), from, std::move(uids), to, false);
+}
+
+base::task<base::result<uid_mapping>> engine_mailbox_store::move(account_id account, mailbox_id from,
+                                                                 mail::uid_set uids, mailbox_id to) {
+  co_return co_await transfer(std::move(account), from, std::move(uids), to, true);
+}
+
+base::task<base::result<uid_mapping>> engine_mailbox_store::transfer(account_id account, mailbox_id from,
+                                                                     mail::uid_set uids, mailbox_id to, bool moves) {
+  uid_mapping mapping;
+  const std::string partition = keys::partition(account);
+  const auto done = co_await change_account(partition, [&](account_writer& writer) -> base::status {
+    auto from_head = require_head(writer.read(), from);
+    if (!from_head) return base::fail(from_head.error());
+    auto to_head = require_head(writer.read(), to);
+    if (!to_head) return base::fail(to_head.error());
+    return transfer_messages(writer, from, *from_head, &uids, to, *to_head, moves, mapping);
+  });
+  if (!done) co_return base::fail(done.error());
+  co_return mapping;
+}
+
+base::task<base::result<std::vector<std::uint32_t>>> engine_mailbox_store::expunge(account_id account,
+                                                                                   mailbox_id mailbox,
+                                                                                   std::optional<mail::uid_set> uids) {
+  if (!uids) {
+    // Which messages have \Deleted is found here, so that the commit thread reads only their pages.
+    auto seen = co_await snapshot(account, mailbox);
+    if (!seen) co_return base::fail(seen.error());
+    uids.emplace();
+    if ((*seen)->deleted > 0)
+      for (const auto& entries : (*seen)->pages())
+        for (const message_entry& entry : *entries)
+          if ((entry.flags & mail::flags::deleted) != 0) uids->insert(entry.uid);
+  }
+  std::vector<std::uint32_t> gone;
+  const std::string partition = keys::partition(account);
+  const auto done = co_await change_account(partition, [&](account_writer& writer) -> base::status {
+    gone.clear();
+    auto head = require_head(writer.read(), mailbox);
+    if (!head) return base::fail(head.error());
+    if (uids->empty() || head->deleted == 0) return {};
+    mailbox_editor box(writer, mailbox, std::move(*head));
+    std::uint64_t octets = 0;
+    const auto edited = box.edit(&*uids, [&](message_entry& entry) {
+      if ((entry.flags & mail::flags::deleted) == 0) return mailbox_editor::action::keep;
+      gone.push_back(entry.uid);
+      octets += entry.size;
+      return mailbox_editor::action::erase;
+    });
+    if (!edited || gone.empty()) return edited;
+    if (auto given = writer.give_room(octets, gone.size()); !given) return given;
+    return box.finish();
+  });
+  if (!done) co_return base::fail(done.error());
+  co_return gone;
+}
+
+base::task<base::result<stored_summaries>> engine_mailbox_store::summaries(account_id account, mailbox_id mailbox,
+                                                                           std::uint32_t first, std::uint32_t last,
+                                                                           std::size_t most) {
+  stored_summaries answer;
+  if (first > last || most == 0) co_return answer;
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  auto rows = (*now)->scan(keys::range(keys::summary, mailbox, first, last), {.rows = most, .octets = 1u << 20});
+  if (!rows) co_return base::fail(rows.error());
+  auto kept = std::make_shared<const page>(std::move(*rows));
+  answer.rows.reserve(kept->size());
+  for (std::size_t i = 0; i < kept->size(); ++i) {
+    const page::row row = (*kept)[i];
+    std::string_view rest = row.key.substr(1 + sizeof mailbox);
+    std::uint32_t uid = 0;
+    if (!take_key_number(rest, uid) || !rest.empty()) co_return read.corrupt(row.key);
+    answer.rows.push_back({uid, row.value});
+  }
+  answer.more = kept->more();
+  if (kept->empty()) {
+    // Nothing in the range, or no such mailbox.
+    auto head = require_head(read, mailbox);
+    if (!head) co_return base::fail(head.error());
+  }
+  answer.owner = std::move(kept);
+  co_return answer;
+}
+
+base::task<base::result<message_octets>> engine_mailbox_store::read(blob_ref blob) {
+  co_return co_await core_.read_blob(blob);
+}
+
+base::task<base::result<std::optional<mail::uid_set>>> engine_mailbox_store::expunged_since(account_id account,
+                                                                                            mailbox_id mailbox,
+                                                                                            std::uint64_t modseq) {
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  auto head = require_head(read, mailbox);
+  if (!head) co_return base::fail(head.error());
+  if (modseq < head->history_floor) co_return std::optional<mail::uid_set>();
+  mail::uid_set gone;
+  if (modseq >= head->highest_modseq) co_return std::optional(std::move(gone));
+  const auto done = read.rows(keys::range(keys::expunged, mailbox, modseq + 1, head->highest_modseq),
+                              [&](std::string_view key, std::string_view value) -> base::status {
+                                auto uids = decode_expunged(value);
+                                if (!uids) return read.corrupt(key);
+                                gone.insert(*uids);
+                                return {};
+                              });
+  if (!done) co_return base::fail(done.error());
+  co_return std::optional(std::move(gone));
+}
+
+base::status mark_account(const view& now, std::string_view partition, const faults& report,
+                          const std::function<void(const blob_ref&)>& mark) {
+  const account_reader read(now, partition, report);
+  const auto number_of = [](std::string_view key) {
+    std::uint32_t number = 0;
+    key.remove_prefix(std::min(key.size(), 1 + sizeof(mailbox_id)));
+    take_key_number(key, number);
+    return number;
+  };
+  const auto finished = read.rows(keys::all(keys::page), [&](std::string_view key, std::string_view value) -> base::status {
+    auto entries = decode_page(value, number_of(key));
+    if (!entries) return read.corrupt(key);
+    for (const auto& entry : *entries) mark(entry.blob);
+    return {};
+  });
+  if (!finished) return finished;
+  return read.rows(keys::all(keys::tail), [&](std::string_view key, std::string_view value) -> base::status {
+    auto entry = decode_entry(value, number_of(key));
+    if (!entry) return read.corrupt(key);
+    mark(entry->blob);
+    return {};
+  });
+}
+
+}  // namespace briefwerk::store

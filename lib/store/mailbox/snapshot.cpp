@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <string>
+
+#include "briefwerk/store/mailbox_store.hpp"
+
+namespace briefwerk::store {
+namespace {
+
+class category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "briefwerk.store"; }
+  std::string message(int code) const override {
+    switch (static_cast<errc>(code)) {
+      case errc::no_such_mailbox: return "no such mailbox";
+      case errc::mailbox_exists: return "the mailbox exists already";
+      case errc::bad_mailbox_name: return "not a valid mailbox name";
+      case errc::has_children: return "the mailbox has mailboxes below it";
+      case errc::not_permitted: return "not permitted for this mailbox";
+      case errc::over_quota: return "the quota is used up";
+      case errc::too_many_keywords: return "the mailbox has no room for another keyword";
+      case errc::no_such_account: return "no such account";
+      case errc::no_such_domain: return "the domain is not served here";
+      case errc::domain_in_use: return "the domain is in use";
+    }
+    return "unknown error";
+  }
+};
+
+}  // namespace
+
+const std::error_category& store_category() noexcept {
+  static const category instance;
+  return instance;
+}
+
+const message_entry& mailbox_snapshot::at(std::size_t index) const noexcept {
+  const auto in = std::upper_bound(starts_.begin(), starts_.end(), index) - starts_.begin();
+  const auto i = static_cast<std::size_t>(in);
+  return (*pages_[i])[index - page_start(i)];
+}
+
+std::size_t mailbox_snapshot::lower_bound(std::uint32_t uid) const noexcept {
+  const auto in = std::partition_point(pages_.begin(), pages_.end(), [&](const auto& p) { return p->back().uid < uid; });
+  if (in == pages_.end()) return count();
+  const auto at = std::ranges::lower_bound(**in, uid, {}, &message_entry::uid);
+  return page_start(static_cast<std::size_t>(in - pages_.begin())) + static_cast<std::size_t>(at - (*in)->begin());
+}
+
+const message_entry* mailbox_snapshot::find(std::uint32_t uid) const noexcept {
+  const auto in = std::partition_point(pages_.begin(), pages_.end(), [&](const auto& p) { return p->back().uid < uid; });
+  if (in == pages_.end()) return nullptr;
+  const auto found = std::ranges::lower_bound(**in, uid, {}, &message_entry::uid);
+  return found->uid == uid ? &*found : nullptr;
+}
+
+std::optional<std::size_t> mailbox_snapshot::first_unseen() const noexcept {
+  if (unseen == 0) return std::nullopt;
+  for (std::size_t i = 0; i < pages_.size(); ++i) {
+    const auto& entries = *pages_[i];
+    for (std::size_t k = 0; k < entries.size(); ++k)
+      if ((entries[k].flags & mail::flags::seen) == 0) return page_start(i) + k;
+  }
+  return std::nullopt;
+}
+
+void mailbox_snapshot::set_pages(std::vector<std::shared_ptr<const page>> pages) {
+  pages_ = std::move(pages);
+  starts_.clear();
+  starts_.reserve(pages_.size());
+  std::uint32_t total = 0;
+  for (const auto& p : pages_) starts_.push_back(total += static_cast<std::uint32_t>(p->size()));
+}
+
+}  // namespace briefwerk::store

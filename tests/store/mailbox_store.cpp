@@ -1,0 +1,204 @@
+#include <doctest/doctest.h>
+
+#include "briefwerk/base/task.hpp"
+#include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/store/local_store.hpp"
+#include "briefwerk/store/memory_engine.hpp"
+#include "briefwerk/store/rocksdb_engine.hpp"
+#include "store/engine_folder.hpp"
+#include "store/mailbox_conformance.hpp"
+
+namespace {
+
+using namespace briefwerk;
+using namespace briefwerk::store;
+using base::sync_wait;
+
+const base::crypto& crypto() {
+  static const auto instance = crypto::make_boringssl();
+  return *instance;
+}
+
+testing::mailbox_subject in_memory(const base::clock& time) {
+  std::shared_ptr<local_store> made = make_memory_store(crypto(), time);
+  return {made, &made->mailboxes()};
+}
+
+struct on_disk_parts {
+  testing::folder folder;
+  std::unique_ptr<local_store> store;
+};
+
+std::unique_ptr<local_store> open(const std::string& path, const base::clock& time, local_store_options options = {}) {
+  rocksdb_options settings;
+  settings.time = &time;
+  std::string why;
+  auto engine = open_rocksdb_engine(path, settings, &why);
+  CAPTURE(why);
+  REQUIRE(engine);
+  return make_local_store(std::move(*engine), crypto(), time, options);
+}
+
+testing::mailbox_subject on_disk(const base::clock& time) {
+  auto parts = std::make_shared<on_disk_parts>();
+  parts->store = open(parts->folder.path(), time);
+  auto* mailboxes = &parts->store->mailboxes();
+  return {std::move(parts), mailboxes};
+}
+
+// No snapshot survives between two calls: every answer comes from the engine.
+testing::mailbox_subject without_cache(const base::clock& time) {
+  std::shared_ptr<local_store> made = make_memory_store(crypto(), time, {.snapshot_cache = 0, .directory_cache = 0, .read_inline = false});
+  return {made, &made->mailboxes()};
+}
+
+TEST_CASE("mailboxes in memory: accounts and names") { testing::conforms_in_accounts_and_names(in_memory); }
+TEST_CASE("mailboxes in memory: renaming and removing") { testing::conforms_in_renaming_and_removing(in_memory); }
+TEST_CASE("mailboxes in memory: delivery") { testing::conforms_in_delivery(in_memory); }
+TEST_CASE("mailboxes in memory: quota") { testing::conforms_in_quota(in_memory); }
+TEST_CASE("mailboxes in memory: flags") { testing::conforms_in_flags(in_memory); }
+TEST_CASE("mailboxes in memory: keywords") { testing::conforms_in_keywords(in_memory); }
+TEST_CASE("mailboxes in memory: copying and moving") { testing::conforms_in_copying_and_moving(in_memory); }
+TEST_CASE("mailboxes in memory: expunging") { testing::conforms_in_expunging(in_memory); }
+TEST_CASE("mailboxes in memory: summaries") { testing::conforms_in_summaries(in_memory); }
+TEST_CASE("mailboxes in memory: watching") { testing::conforms_in_mailbox_watching(in_memory); }
+TEST_CASE("mailboxes in memory: against a model") {
+  for (unsigned seed = 1; seed <= 6; ++seed) testing::conforms_to_a_mailbox_model(in_memory, seed, 150);
+}
+TEST_CASE("mailboxes in memory: many threads") { testing::conforms_with_mailbox_threads(in_memory, 100); }
+
+TEST_CASE("mailboxes on disk: accounts and names") { testing::conforms_in_accounts_and_names(on_disk); }
+TEST_CASE("mailboxes on disk: renaming and removing") { testing::conforms_in_renaming_and_removing(on_disk); }
+TEST_CASE("mailboxes on disk: delivery") { testing::conforms_in_delivery(on_disk); }
+TEST_CASE("mailboxes on disk: quota") { testing::conforms_in_quota(on_disk); }
+TEST_CASE("mailboxes on disk: flags") { testing::conforms_in_flags(on_disk); }
+TEST_CASE("mailboxes on disk: keywords") { testing::conforms_in_keywords(on_disk); }
+TEST_CASE("mailboxes on disk: copying and moving") { testing::conforms_in_copying_and_moving(on_disk); }
+TEST_CASE("mailboxes on disk: expunging") { testing::conforms_in_expunging(on_disk); }
+TEST_CASE("mailboxes on disk: summaries") { testing::conforms_in_summaries(on_disk); }
+TEST_CASE("mailboxes on disk: watching") { testing::conforms_in_mailbox_watching(on_disk); }
+TEST_CASE("mailboxes on disk: against a model") { testing::conforms_to_a_mailbox_model(on_disk, 7, 150); }
+TEST_CASE("mailboxes on disk: many threads") { testing::conforms_with_mailbox_threads(on_disk, 40); }
+
+TEST_CASE("mailboxes without cache: flags") { testing::conforms_in_keywords(without_cache); }
+TEST_CASE("mailboxes without cache: delivery") { testing::conforms_in_delivery(without_cache); }
+TEST_CASE("mailboxes without cache: against a model") { testing::conforms_to_a_mailbox_model(without_cache, 8, 150); }
+
+std::vector<message_entry> entries_of(const mailbox_snapshot& s) {
+  std::vector<message_entry> all;
+  for (const auto& p : s.pages()) all.insert(all.end(), p->begin(), p->end());
+  return all;
+}
+
+bool same(const mailbox_snapshot& a, const mailbox_snapshot& b) {
+  const auto left = entries_of(a), right = entries_of(b);
+  return a.uid_validity == b.uid_validity && a.uid_next == b.uid_next && a.highest_modseq == b.highest_modseq &&
+         a.keywords == b.keywords && left.size() == right.size() &&
+         (left.empty() || std::memcmp(left.data(), right.data(), left.size() * sizeof(message_entry)) == 0);
+}
+
+TEST_CASE("a store opens again as it was") {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const testing::folder where;
+  snapshot_ptr before;
+  mailbox_id inbox = 0;
+  {
+    const auto store = open(where.path(), time);
+    auto& mail = store->mailboxes();
+    REQUIRE(sync_wait(mail.create_account("a")));
+    inbox = sync_wait(mail.find("a", "INBOX"))->id;
+    for (int i = 0; i < 300; ++i) {
+      const std::string octets(static_cast<std::size_t>(i * 7), 'x');
+      REQUIRE(sync_wait(mail.deliver({octets, "s"}, {{.account = "a", .flags = {0, {"k"}}}}, {})));
+    }
+    REQUIRE(sync_wait(mail.change_flags("a", inbox, {{3, 200}}, flag_change::add, {mail::flags::deleted, {}}, std::nullopt)));
+    REQUIRE(sync_wait(mail.expunge("a", inbox, mail::uid_set{{100, 150}})));
+    before = *sync_wait(mail.snapshot("a", inbox));
+  }
+  const auto store = open(where.path(), time);
+  const auto after = sync_wait(store->mailboxes().snapshot("a", inbox));
+  REQUIRE(after);
+  testing::check_snapshot(**after);
+  CHECK(same(*before, **after));
+  const auto body = sync_wait(store->mailboxes().read((*after)->find(300)->blob));
+  REQUIRE(body);
+  CHECK(body->size() == 299 * 7);
+}
+
+// Two stores over one engine stand for two processes: neither may answer from what only it knows.
+TEST_CASE("another process's commits are seen at once") {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const std::shared_ptr<engine> shared = make_memory_engine(&time);
+  const auto one = make_local_store(shared, crypto(), time), two = make_local_store(shared, crypto(), time);
+  REQUIRE(sync_wait(one->mailboxes().create_account("a")));
+  const auto inbox = sync_wait(two->mailboxes().find("a", "INBOX"))->id;
+  for (int i = 0; i < 400; ++i) {
+    auto& writer = (i % 3 == 0 ? two : one)->mailboxes();
+    REQUIRE(sync_wait(writer.deliver({"octets", ""}, {{.account = "a"}}, {})));
+    if (i % 5 == 0)
+      REQUIRE(sync_wait(writer.change_flags("a", inbox, {{static_cast<std::uint32_t>(i / 2 + 1), static_cast<std::uint32_t>(i / 2 + 3)}},
+                                            flag_change::add, {mail::flags::deleted, {}}, std::nullopt)));
+    if (i % 20 == 0) REQUIRE(sync_wait(writer.expunge("a", inbox, std::nullopt)));
+    const auto left = sync_wait(one->mailboxes().snapshot("a", inbox)), right = sync_wait(two->mailboxes().snapshot("a", inbox));
+    REQUIRE(left);
+    REQUIRE(right);
+    testing::check_snapshot(**left);
+    CHECK(same(**left, **right));
+  }
+  CHECK(sync_wait(one->mailboxes().usage("a"))->used_messages == (*sync_wait(one->mailboxes().snapshot("a", inbox)))->count());
+}
+
+TEST_CASE("a reader that fell far behind loads the mailbox anew") {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const std::shared_ptr<engine> shared = make_memory_engine(&time);
+  const auto writer = make_local_store(shared, crypto(), time), reader = make_local_store(shared, crypto(), time);
+  REQUIRE(sync_wait(writer->mailboxes().create_account("a")));
+  const auto inbox = sync_wait(writer->mailboxes().find("a", "INBOX"))->id;
+  for (int i = 0; i < 140; ++i) REQUIRE(sync_wait(writer->mailboxes().deliver({"m", ""}, {{.account = "a"}}, {})));
+  REQUIRE(sync_wait(reader->mailboxes().snapshot("a", inbox)));
+  for (std::uint32_t i = 0; i < 300; ++i)  // more than the ring of changes holds
+    REQUIRE(sync_wait(writer->mailboxes().change_flags("a", inbox, {{i % 140 + 1, i % 140 + 1}}, i < 150 ? flag_change::add : flag_change::remove,
+                                                       {mail::flags::seen, {}}, std::nullopt)));
+  const auto fresh = sync_wait(reader->mailboxes().snapshot("a", inbox));
+  REQUIRE(fresh);
+  testing::check_snapshot(**fresh);
+  CHECK(same(**fresh, **sync_wait(writer->mailboxes().snapshot("a", inbox))));
+}
+
+TEST_CASE("garbage: what nothing refers to goes, what is referred to stays") {
+  base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const auto store = make_memory_store(crypto(), time);
+  auto& mail = store->mailboxes();
+  REQUIRE(sync_wait(mail.create_account("a")));
+  REQUIRE(sync_wait(mail.create_account("b")));
+  const auto inbox = sync_wait(mail.find("a", "INBOX"))->id, trash = sync_wait(mail.find("a", "Trash"))->id;
+  for (int i = 0; i < 200; ++i) {
+    const std::string octets = std::to_string(i);
+    REQUIRE(sync_wait(mail.deliver({octets, ""}, {{.account = "a"}}, {})));
+  }
+  REQUIRE(sync_wait(mail.deliver({"queued", ""}, {}, {queue_item{.recipients = {{.address = "x@y.example"}}}})));
+  REQUIRE(sync_wait(mail.deliver({"b's", ""}, {{.account = "b"}}, {})));
+  const auto full = *sync_wait(mail.snapshot("a", inbox));
+  REQUIRE(sync_wait(mail.copy("a", inbox, {{1, 1}}, trash)));
+  REQUIRE(sync_wait(mail.change_flags("a", inbox, {{1, 150}}, flag_change::add, {mail::flags::deleted, {}}, std::nullopt)));
+  REQUIRE(sync_wait(mail.expunge("a", inbox, std::nullopt)));
+  REQUIRE(sync_wait(mail.remove_account("b")));
+  const auto grace = std::chrono::hours(1);
+  auto first = store->collect_garbage(grace);
+  REQUIRE(first);
+  CHECK(first->freed == 0);
+  time.advance(grace * 2);
+  auto second = store->collect_garbage(grace);
+  REQUIRE(second);
+  CHECK(second->freed == 150);  // 149 of a, since one has a copy; and one of b
+  CHECK(second->live == 52);
+  CHECK(sync_wait(mail.read(full->find(1)->blob))->view() == "0");
+  CHECK(sync_wait(mail.read(full->find(2)->blob)).error() == base::errc::not_found);
+  CHECK(sync_wait(mail.read(full->find(200)->blob))->view() == "199");
+  const auto items = sync_wait(store->queue().list("", 10));
+  REQUIRE(items);
+  REQUIRE(items->size() == 1);
+  CHECK(sync_wait(store->queue().read(items->front().message))->view() == "queued");
+}
+
+}  // namespace
