@@ -81,11 +81,10 @@ bool scanner::quoted(std::string_view& out) {
 bool scanner::literal(std::string_view& out) noexcept {
   ++at_;
   std::uint64_t size = 0;
-  if (!number64(size)) return refuse(errc::bad_string);
+  if (!number64(size)) return refuse_as(errc::bad_string);
   accept('+');
   if (!accept('}') || !accept('\r') || !accept('\n') || size > text_.size() - at_) {
-    error_ = errc::bad_string;
-    return false;
+    return refuse_as(errc::bad_string);
   }
   out = text_.substr(at_, size);
   at_ += size;
@@ -162,8 +161,7 @@ bool scanner::range_end(std::uint32_t& out) noexcept {
   }
   // nz-number begins with a digit from 1 to 9.
   if (peek() < '1' || peek() > '9' || !number(out, false)) {
-    error_ = done() && text_.back() == ' ' ? errc::missing_argument : errc::bad_set;
-    return false;
+    return refuse_as(done() && text_.back() == ' ' ? errc::missing_argument : errc::bad_set);
   }
   return true;
 }

@@ -26,6 +26,11 @@ class scanner {
     if (error_ == errc{}) error_ = why;
     return false;
   }
+  // In place of a reason given already that says less.
+  bool refuse_as(errc why) noexcept {
+    error_ = why;
+    return false;
+  }
   errc error() const noexcept { return error_ == errc{} ? errc::bad_argument : error_; }
   std::unexpected<std::error_code> failure() const { return base::fail(error()); }
   std::unexpected<std::error_code> failure(errc why) noexcept {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Memory of one command: lists, and the few strings that are not contiguous in what the client sent (escapes in quoted
-// strings, mailbox names in modified UTF-7). The first kilobyte is inline, so a typical command allocates nothing;
+// strings, mailbox names in modified UTF-7). The first two kilobytes are inline, so a typical command allocates nothing;
 // afterwards blocks grow, bounded by the limits of the command that fills them. Everything dies together.
 
 #include <algorithm>
@@ -57,7 +57,7 @@ class arena {
     return block_;
   }
 
-  alignas(std::max_align_t) std::byte first_[1024];
+  alignas(std::max_align_t) std::byte first_[2048];
   std::byte* block_ = first_;
   std::size_t size_ = sizeof first_;
   std::size_t used_ = 0;

@@ -37,7 +37,7 @@ bool read_part(scanner& in, fetch_item& item) {
   arena_list<std::uint32_t> part(in.memory());
   while (has_class(in.peek(), is_digit)) {
     std::uint32_t number = 0;
-    if (!in.number(number, false)) return in.refuse(errc::bad_section);
+    if (!in.number(number, false)) return in.refuse_as(errc::bad_section);
     if (part.size() == base::limits::mime_depth * 2) return in.refuse(errc::too_deep);
     part.push_back(number);
     if (!in.accept('.')) break;
