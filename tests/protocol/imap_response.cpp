@@ -200,7 +200,7 @@ TEST_CASE("imap writer: FETCH rows") {
   // RFC 3516 §4.2: literal8 for octets with NUL.
   const imap::fetch_item binary{.kind = imap::fetch_kind::binary};
   CHECK(written([&](auto& out) { out.fetch(1).section(binary, std::string_view("\0", 1)); }) ==
-        std::string("* 1 FETCH (BINARY[] ~{1}\r\n\0)\r\n", 28));
+        std::string("* 1 FETCH (BINARY[] ~{1}\r\n\0)\r\n", 30));
 }
 
 TEST_CASE("imap writer: large octets are referred to, kept alive and let go") {

@@ -74,7 +74,7 @@ std::span<const std::string_view> server_session::take_output() {
 // All input is used. What a waiting session does not need is given back: most sessions wait most of the time.
 step server_session::wait() {
   if (!out_.empty()) return write_out();
-  if (phase_ == phase::idling || (phase_ == phase::commands && work_ && work_->is_idle())) {
+  if ((phase_ == phase::idling || phase_ == phase::commands) && (!work_ || work_->is_idle())) {
     work_.reset();
     out_.release();
     writing_.release();
