@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <latch>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -157,7 +156,6 @@ BENCHMARK(durable_messages_threads)->Threads(1)->Threads(16)->UseRealTime()->Uni
 struct filled {
   filled() {
     committer c(where.get());
-    std::mutex mutex;
     std::vector<std::string> messages;
     for (std::uint32_t i = 0; i < 64; ++i) messages.push_back(random_message(i));
     refs.resize(20'000);

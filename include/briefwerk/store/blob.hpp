@@ -16,7 +16,7 @@
 namespace briefwerk::store {
 
 // Names a blob of one engine. Opaque: only the engine that gave it understands it. Stored in index entries as its
-// 16 octets. All zero is no blob.
+// 16 octets, and never shown to a client (checksums in it are secrets of the engine). All zero is no blob.
 struct blob_ref {
   static constexpr std::size_t size = 16;
   std::array<char, size> octets{};

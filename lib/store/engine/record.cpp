@@ -172,10 +172,10 @@ std::uint64_t skip_zeros(std::string_view segment, std::uint64_t from) {
   return from;
 }
 
-bool later_group_follows(std::string_view segment, std::uint64_t from, std::uint32_t salt, std::uint64_t group) {
+bool other_group_follows(std::string_view segment, std::uint64_t from, std::uint32_t salt, std::uint64_t group) {
   for (std::uint64_t at = skip_zeros(segment, from); at < segment.size(); at = skip_zeros(segment, at + alignment)) {
     const auto header = read_record_header(segment.substr(at), salt);
-    if (header && header->group > group && read_record(segment, at, salt)) return true;
+    if (header && header->group != group && read_record(segment, at, salt)) return true;
   }
   return false;
 }
@@ -185,7 +185,8 @@ bool only_zeros(std::string_view octets) { return octets.find_first_not_of('\0')
 }  // namespace
 
 // A group is written in one piece and synced before the next one begins. So a group cut short by a crash can only be
-// the last: whatever of a later group is whole proves that the bad record was once synced, and has been damaged.
+// the last: whatever of a later group is whole proves that the bad record was once synced, and has been damaged. A
+// whole record of an earlier group is as wrong: this is not the segment that the index knows.
 base::result<walk_result> walk_groups(std::string_view segment, std::uint64_t start, std::uint32_t salt,
                                       std::uint64_t expected, const batch_function& each) {
   walk_result result{start, expected, false, std::nullopt};
@@ -201,7 +202,7 @@ base::result<walk_result> walk_groups(std::string_view segment, std::uint64_t st
     ++result.next_group;
   }
   if (result.end > segment.size()) result.end = segment.size();  // the last record's padding
-  if (at < segment.size() && later_group_follows(segment, at, salt, result.next_group)) result.corrupt = at;
+  if (at < segment.size() && other_group_follows(segment, at, salt, result.next_group)) result.corrupt = at;
   result.torn = !only_zeros(segment.substr(result.end));
   return result;
 }

@@ -70,8 +70,8 @@ base::status read_batch(std::string_view payload, const row_function& row);
 struct walk_result {
   std::uint64_t end = 0;         // behind the last whole group
   std::uint64_t next_group = 0;  // expected there
-  bool torn = false;             // octets other than zero follow, none of them a later group
-  std::optional<std::uint64_t> corrupt;  // a bad record stands here although a later group follows
+  bool torn = false;             // octets other than zero follow, none of them another group
+  std::optional<std::uint64_t> corrupt;  // a bad record stands here although another group follows
 };
 using batch_function = std::function<base::status(std::uint64_t group, std::uint64_t end, std::string_view payload)>;
 base::result<walk_result> walk_groups(std::string_view segment, std::uint64_t start, std::uint32_t salt,

@@ -18,7 +18,13 @@ std::shared_ptr<segment> segment_table::add(std::string path, const journal_form
 
 void segment_table::remove(std::uint32_t number) {
   std::lock_guard lock(mutex_);
-  all_.erase(number);
+  const auto at = all_.find(number);
+  if (at == all_.end()) return;
+  {
+    std::lock_guard of(at->second->mutex);
+    if (at->second->mapped) --mapped_;  // readers may hold it longer
+  }
+  all_.erase(at);
 }
 
 std::shared_ptr<segment> segment_table::find(std::uint32_t number) const {
