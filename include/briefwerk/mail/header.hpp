@@ -48,7 +48,8 @@ class header_block {
  public:
   explicit header_block(std::string_view text);
 
-  std::span<const header_field> fields() const noexcept { return fields_; }
+  std::span<const header_field> fields() const& noexcept { return fields_; }
+  std::span<const header_field> fields() const&& = delete;  // it would outlive the block
   std::size_t length() const noexcept { return length_; }  // with the empty line
 
   // The nth field of that name (from 0), nullptr when there is none.

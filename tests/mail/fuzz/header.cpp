@@ -32,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)mail::parse_internal_date(text);
   if (const auto name = mail::decode_modified_utf7(text)) require(mail::encode_modified_utf7(*name) == text);
 
-  for (const auto& field : mail::header_block(text).fields())
+  const mail::header_block fields(text);
+  for (const auto& field : fields.fields())
     require(field.whole.data() >= text.data() && field.whole.data() + field.whole.size() <= text.data() + text.size());
 
   for (const auto context : {mail::word_context::text, mail::word_context::phrase}) {
