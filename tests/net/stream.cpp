@@ -84,9 +84,10 @@ TEST_CASE("connect: the configured source address is used") {
   door.start(loop, [&](stream s, io_thread&) { seen = s.peer(); });
   connect_options options;
   options.source_v4 = base::ip_address::v4({127, 0, 0, 9});
-  const auto made = run(loop, connect(loop, door.endpoints().front(), options));
+  auto made = run(loop, connect(loop, door.endpoints().front(), options));
   REQUIRE(made.has_value());
   for (int i = 0; i < 100 && seen.port == 0; ++i) loop.run_for(10ms);
+  made->close();
   CHECK(seen.address == options.source_v4);
   door.stop();
   settle(loop);
