@@ -30,13 +30,11 @@ struct on_disk_parts {
 };
 
 std::unique_ptr<local_store> open(const std::string& path, const base::clock& time, local_store_options options = {}) {
-  rocksdb_options settings;
-  settings.time = &time;
   std::string why;
-  auto engine = open_rocksdb_engine(path, settings, &why);
+  auto opened = open_local_store(path, crypto(), time, options, {}, &why);
   CAPTURE(why);
-  REQUIRE(engine);
-  return make_local_store(std::move(*engine), crypto(), time, options);
+  REQUIRE(opened);
+  return std::move(*opened);
 }
 
 testing::mailbox_subject on_disk(const base::clock& time) {

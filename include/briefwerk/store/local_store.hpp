@@ -21,6 +21,7 @@
 #include "briefwerk/store/engine.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
 #include "briefwerk/store/queue_store.hpp"
+#include "briefwerk/store/rocksdb_engine.hpp"
 
 namespace briefwerk::store {
 
@@ -51,6 +52,11 @@ class local_store {
   virtual base::result<collect_report> collect_garbage(std::chrono::milliseconds grace) = 0;
 };
 
+// Opens or creates the store in `folder` with the rocksdb engine; errors and `why` as of open_rocksdb_engine. The
+// engine's clock, log and figures are taken from the other arguments where `settings` has none.
+base::result<std::unique_ptr<local_store>> open_local_store(const std::string& folder, const base::crypto& crypto,
+                                                            const base::clock& time, local_store_options options = {},
+                                                            rocksdb_options settings = {}, std::string* why = nullptr);
 // Over any engine; several may share one, as several processes do on a distributed engine.
 std::unique_ptr<local_store> make_local_store(std::shared_ptr<engine> where, const base::crypto& crypto,
                                               const base::clock& time, local_store_options options = {});

@@ -92,9 +92,11 @@ base::status directory_reader::expand(walk& w, const mail::mailbox_address& addr
   auto exact = expand_exact(w, *folded, detail, depth);
   if (!exact) return base::fail(exact.error());
   if (*exact) return {};
-  std::string tag;
+  const char separator = (*where)->subaddress_separator;
   local_address without_tag = *folded;
-  if (without_tag.strip((*where)->subaddress_separator, tag)) {
+  if (without_tag.strip(separator)) {
+    // The tag as it was written, since Sieve (RFC 5233) compares it.
+    const std::string tag = address.local.substr(address.local.find(separator) + 1);
     auto base_name = expand_exact(w, without_tag, tag, depth);
     if (!base_name) return base::fail(base_name.error());
     if (*base_name) return {};
@@ -139,9 +141,8 @@ base::result<std::optional<account_id>> directory_reader::sole_account(const loc
   auto exact = expand_exact(w, address, {}, 0);
   if (!exact) return base::fail(exact.error());
   local_address without_tag = address;
-  std::string tag;
-  if (!*exact && with_tag && without_tag.strip((*where)->subaddress_separator, tag)) {
-    auto base_name = expand_exact(w, without_tag, tag, 0);
+  if (!*exact && with_tag && without_tag.strip((*where)->subaddress_separator)) {
+    auto base_name = expand_exact(w, without_tag, {}, 0);
     if (!base_name) return base::fail(base_name.error());
   }
   if (w.found.accounts.size() != 1 || !w.found.remote.empty()) return std::optional<account_id>();

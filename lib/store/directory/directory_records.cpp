@@ -34,14 +34,12 @@ bool get_texts(octet_reader& in, std::vector<std::string>& texts) {
 
 }  // namespace
 
-bool local_address::strip(char separator, std::string& detail) {
+bool local_address::strip(char separator) {
   const std::size_t at = separator == 0 ? std::string::npos : local.find(separator);
   const std::size_t in_text = separator == 0 ? std::string::npos : text.find(separator);
   if (at == std::string::npos || at == 0 || in_text == std::string::npos) return false;
-  const std::size_t end = text.rfind('@');
-  detail = text.substr(in_text + 1, end - in_text - 1);
   local.resize(at);
-  text.erase(in_text, end - in_text);
+  text.erase(in_text, text.rfind('@') - in_text);
   return true;
 }
 

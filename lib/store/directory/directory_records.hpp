@@ -17,8 +17,8 @@ struct local_address {
   std::string local;   // folded: compares
   std::string text;    // local@domain, as stored
 
-  // "user+tag" without the tag; `detail` takes the tag. False when there is none.
-  bool strip(char separator, std::string& detail);
+  // "user+tag" becomes "user". False when there is no tag.
+  bool strip(char separator);
 };
 
 base::result<local_address> fold_address(const mail::mailbox_address& address);  // base::errc::malformed

@@ -53,6 +53,17 @@ class engine_local_store final : public local_store {
 
 }  // namespace
 
+base::result<std::unique_ptr<local_store>> open_local_store(const std::string& folder, const base::crypto& crypto,
+                                                            const base::clock& time, local_store_options options,
+                                                            rocksdb_options settings, std::string* why) {
+  if (settings.time == nullptr) settings.time = &time;
+  if (settings.log == nullptr) settings.log = options.log;
+  if (settings.figures == nullptr) settings.figures = options.figures;
+  auto opened = open_rocksdb_engine(folder, settings, why);
+  if (!opened) return base::fail(opened.error());
+  return make_local_store(std::move(*opened), crypto, time, options);
+}
+
 std::unique_ptr<local_store> make_local_store(std::shared_ptr<engine> where, const base::crypto& crypto,
                                               const base::clock& time, local_store_options options) {
   return std::make_unique<engine_local_store>(std::move(where), crypto, time, options);
