@@ -47,6 +47,7 @@ inline constexpr std::uint64_t imap_drained_octets = 256ull << 20; // a refused 
 inline constexpr std::size_t imap_append_pieces = 1000;      // messages of one APPEND (RFC 3502)
 inline constexpr std::size_t imap_mailbox_name = 1000;       // octets of UTF-8
 inline constexpr std::size_t imap_mailbox_levels = 50;
+inline constexpr std::uint64_t imap_append_total = 64u << 20; // their octets; one message alone has message_size as its limit
 inline constexpr std::size_t imap_keywords = 48;             // a mailbox; fits beside the system flags in 64 bits
 
 // SASL.

@@ -1,0 +1,175 @@
+#include "fetch_plan.hpp"
+
+#include <optional>
+
+#include "briefwerk/mail/header.hpp"
+#include "briefwerk/mail/summary.hpp"
+#include "briefwerk/mail/transfer.hpp"
+#include "search_plan.hpp"
+
+namespace briefwerk::server::imap {
+namespace {
+
+namespace wire = protocol::imap;
+using wire::fetch_kind;
+using wire::section_text;
+
+constexpr wire::fetch_kinds of_summary = wire::bit(fetch_kind::envelope) | wire::bit(fetch_kind::body) |
+                                         wire::bit(fetch_kind::body_structure) | wire::bit(fetch_kind::preview);
+constexpr wire::fetch_kinds of_octets =
+    wire::bit(fetch_kind::section) | wire::bit(fetch_kind::rfc822) | wire::bit(fetch_kind::rfc822_header) |
+    wire::bit(fetch_kind::rfc822_text) | wire::bit(fetch_kind::binary) | wire::bit(fetch_kind::binary_size);
+
+mail::section_item item_of(section_text text) noexcept {
+  switch (text) {
+    case section_text::header: return mail::section_item::header;
+    case section_text::header_fields: return mail::section_item::header_fields;
+    case section_text::header_fields_not: return mail::section_item::header_fields_not;
+    case section_text::text: return mail::section_item::text;
+    case section_text::mime: return mail::section_item::mime;
+    default: return mail::section_item::all;
+  }
+}
+
+std::size_t header_length(std::string_view message) noexcept {
+  mail::header_reader reader(message);
+  mail::header_field field;
+  while (reader.next(field)) {
+  }
+  return reader.position();
+}
+
+bool is_header_selection(section_text text) noexcept {
+  return text == section_text::header_fields || text == section_text::header_fields_not;
+}
+
+}  // namespace
+
+fetch_plan::fetch_plan(const wire::fetch_command& command, bool read_only) : command_(command) {
+  needs_summary_ = (command.kinds & of_summary) != 0;
+  needs_octets_ = (command.kinds & of_octets) != 0;
+  if (!needs_octets_) return;
+  sections_.resize(command.items.size());
+  for (std::size_t i = 0; i < command.items.size(); ++i) {
+    const auto& item = command.items[i];
+    if ((wire::bit(item.kind) & of_octets) == 0) continue;
+    if (!item.peek && item.kind != fetch_kind::binary_size && !read_only) sets_seen_ = true;
+    sections_[i].path.assign(item.part.begin(), item.part.end());
+    sections_[i].item = item_of(item.text);
+  }
+}
+
+bool fetch_plan::write_index_item(wire::fetch_row& row, const wire::fetch_item& item, const store::message_entry& entry,
+                                  mail::flag_set flags, std::uint64_t modseq, std::span<const std::string> keywords) {
+  switch (item.kind) {
+    case fetch_kind::uid: row.uid(entry.uid); return true;
+    case fetch_kind::flags: row.flags(flags, keywords); return true;
+    case fetch_kind::internal_date: row.internal_date(entry.internal_date); return true;
+    case fetch_kind::size: row.size(entry.size); return true;
+    case fetch_kind::modseq: row.modseq(modseq); return true;
+    case fetch_kind::email_id: row.email_id(email_id_text(entry.email_id)); return true;
+    case fetch_kind::thread_id: row.thread_id(std::nullopt); return true;
+    case fetch_kind::save_date: row.save_date(entry.save_date); return true;
+    default: return false;
+  }
+}
+
+void fetch_plan::write(wire::response_writer& out, const fetch_subject& subject, std::span<const std::string> keywords) {
+  mail::message_summary_view summary;
+  if (needs_summary_) {
+    if (const auto read = mail::view_summary(subject.summary)) summary = *read;
+  }
+  tree_is_made_ = false;
+  auto row = out.fetch(subject.sequence);
+  for (std::size_t i = 0; i < command_.items.size(); ++i) {
+    const auto& item = command_.items[i];
+    switch (item.kind) {
+      case fetch_kind::envelope: row.envelope(summary.envelope); break;
+      case fetch_kind::body: row.body(summary.body); break;
+      case fetch_kind::body_structure: row.body_structure(summary.body_structure); break;
+      case fetch_kind::preview: row.preview(summary.preview); break;
+      case fetch_kind::section:
+      case fetch_kind::rfc822:
+      case fetch_kind::rfc822_header:
+      case fetch_kind::rfc822_text: write_section(row, i, subject.octets); break;
+      case fetch_kind::binary:
+      case fetch_kind::binary_size: write_binary(row, i, subject.octets); break;
+      default: write_index_item(row, item, *subject.entry, subject.flags, subject.modseq, keywords);
+    }
+  }
+  if (subject.report_flags && (command_.kinds & wire::bit(fetch_kind::flags)) == 0) row.flags(subject.flags, keywords);
+}
+
+const mail::mime_tree& fetch_plan::tree_of(std::string_view octets) {
+  if (!tree_is_made_) tree_.parse(octets);
+  tree_is_made_ = true;
+  return tree_;
+}
+
+void fetch_plan::write_section(wire::fetch_row& row, std::size_t index, const store::message_octets& octets) {
+  const auto& item = command_.items[index];
+  const std::string_view whole = octets.view();
+  std::string_view found = whole;
+  if (!item.part.empty()) {
+    const auto& tree = tree_of(whole);
+    const auto range = mail::find_section(tree, sections_[index]);
+    if (!range) {
+      row.section_nil(item);
+      return;
+    }
+    found = range->of(whole);
+  } else if (item.text == section_text::text) {
+    found = whole.substr(header_length(whole));
+  } else if (item.text == section_text::header) {
+    found = whole.substr(0, header_length(whole));
+  }
+  if (is_header_selection(item.text)) {
+    scratch_.clear();
+    mail::append_header_fields(scratch_, found, item.fields, item.text == section_text::header_fields_not);
+    row.section(item, wire::fetch_row::cut(item, scratch_));
+    return;
+  }
+  row.section(item, wire::fetch_row::cut(item, found), octets.owner());
+}
+
+// RFC 3516 §4: the body of a part without its transfer encoding.
+void fetch_plan::write_binary(wire::fetch_row& row, std::size_t index, const store::message_octets& octets) {
+  const auto& item = command_.items[index];
+  const std::string_view whole = octets.view();
+  const bool size_only = item.kind == fetch_kind::binary_size;
+  if (item.part.empty()) {
+    if (size_only)
+      row.binary_size(item, whole.size());
+    else
+      row.section(item, wire::fetch_row::cut(item, whole), octets.owner());
+    return;
+  }
+  const auto& tree = tree_of(whole);
+  const auto range = mail::find_section(tree, sections_[index]);
+  const auto* part = mail::find_part(tree, item.part);
+  const bool unknown = part != nullptr && part->encoding == mail::transfer_encoding::unknown;
+  unknown_encoding_ = unknown_encoding_ || unknown;
+  if (!range || part == nullptr || unknown) {
+    if (size_only)
+      row.binary_size(item, 0);
+    else
+      row.section_nil(item);
+    return;
+  }
+  const bool encoded = part->kind == mail::part_kind::leaf && (part->encoding == mail::transfer_encoding::base64 ||
+                                                               part->encoding == mail::transfer_encoding::quoted_printable);
+  if (!encoded) {
+    if (size_only)
+      row.binary_size(item, range->length);
+    else
+      row.section(item, wire::fetch_row::cut(item, range->of(whole)), octets.owner());
+    return;
+  }
+  auto decoded = std::make_shared<const std::string>(mail::decode_body(part->encoding, range->of(whole)));
+  if (size_only)
+    row.binary_size(item, decoded->size());
+  else
+    row.section(item, wire::fetch_row::cut(item, *decoded), decoded);
+}
+
+}  // namespace briefwerk::server::imap

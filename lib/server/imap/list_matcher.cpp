@@ -1,0 +1,58 @@
+#include "list_matcher.hpp"
+
+#include <algorithm>
+
+#include "briefwerk/base/limits.hpp"
+#include "briefwerk/mail/header.hpp"
+
+namespace briefwerk::server::imap {
+namespace {
+
+constexpr std::string_view inbox = "INBOX";
+
+bool is_wildcard(char c) noexcept { return c == '*' || c == '%'; }
+
+// "inbox" as the first level means INBOX in any case (RFC 9051 §5.1).
+void raise_inbox(std::string& pattern) {
+  if (pattern.size() < inbox.size() || (pattern.size() > inbox.size() && pattern[inbox.size()] != '/' && !is_wildcard(pattern[inbox.size()])))
+    return;
+  if (mail::equals_ignoring_case(std::string_view(pattern).substr(0, inbox.size()), inbox)) inbox.copy(pattern.data(), inbox.size());
+}
+
+}  // namespace
+
+list_matcher::list_matcher(std::string_view reference, std::string_view pattern) {
+  // Nothing so long is the name of a mailbox, whatever the wildcards.
+  if (reference.size() + pattern.size() > 2 * base::limits::imap_mailbox_name) {
+    pattern_.push_back('\0');
+    return;
+  }
+  pattern_.reserve(reference.size() + pattern.size());
+  pattern_.append(reference);
+  for (const char c : pattern) {
+    if (is_wildcard(c) && !pattern_.empty() && is_wildcard(pattern_.back())) {
+      if (c == '*') pattern_.back() = '*';
+      continue;
+    }
+    pattern_.push_back(c);
+  }
+  raise_inbox(pattern_);
+}
+
+bool list_matcher::matches(std::string_view name) const {
+  // reached_[i]: what is read of the pattern matches the first i octets of the name.
+  reached_.assign(name.size() + 1, 0);
+  reached_[0] = 1;
+  for (const char c : pattern_) {
+    if (is_wildcard(c)) {
+      for (std::size_t i = 1; i <= name.size(); ++i)
+        if (reached_[i - 1] != 0 && (c == '*' || name[i - 1] != '/')) reached_[i] = 1;
+      continue;
+    }
+    for (std::size_t i = name.size(); i > 0; --i) reached_[i] = static_cast<char>(reached_[i - 1] != 0 && name[i - 1] == c);
+    reached_[0] = 0;
+  }
+  return reached_[name.size()] != 0;
+}
+
+}  // namespace briefwerk::server::imap

@@ -1,0 +1,232 @@
+#include "search_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "briefwerk/mail/header.hpp"
+#include "briefwerk/mail/transfer.hpp"
+#include "envelope_reader.hpp"
+
+namespace briefwerk::server::imap {
+namespace {
+
+using protocol::imap::search_key;
+
+constexpr std::int64_t day = 86400;
+// A decoded text part larger than this is searched up to here: memory stays bounded.
+constexpr std::size_t searched_text = 16u << 20;
+
+std::int64_t day_of(std::int64_t seconds) noexcept { return seconds >= 0 ? seconds / day : -((-seconds + day - 1) / day); }
+
+std::optional<envelope_field> field_of(const search_key key, std::string_view header) noexcept {
+  switch (key) {
+    case search_key::from: return envelope_field::from;
+    case search_key::to: return envelope_field::to;
+    case search_key::cc: return envelope_field::cc;
+    case search_key::bcc: return envelope_field::bcc;
+    case search_key::subject: return envelope_field::subject;
+    case search_key::header:
+      // What mail programs ask for when they look for a message that they sent.
+      if (mail::equals_ignoring_case(header, "message-id")) return envelope_field::message_id;
+      if (mail::equals_ignoring_case(header, "subject")) return envelope_field::subject;
+      return std::nullopt;
+    default: return std::nullopt;
+  }
+}
+
+search_stage stage_of(const protocol::imap::search_node& leaf) noexcept {
+  switch (leaf.key) {
+    case search_key::sent_before:
+    case search_key::sent_on:
+    case search_key::sent_since: return search_stage::summary;
+    case search_key::from:
+    case search_key::to:
+    case search_key::cc:
+    case search_key::bcc:
+    case search_key::subject: return search_stage::summary;
+    case search_key::header: return field_of(leaf.key, leaf.field) ? search_stage::summary : search_stage::header;
+    case search_key::body:
+    case search_key::text: return search_stage::body;
+    default: return search_stage::index;
+  }
+}
+
+bool is_inner(search_key key) noexcept {
+  return key == search_key::all_of || key == search_key::any_of || key == search_key::none_of;
+}
+
+bool needs_text(search_key key) noexcept {
+  return key >= search_key::from && key <= search_key::text;
+}
+
+bool header_holds(std::string_view block, std::string_view field, const mail::casemap_searcher& needle, bool any_value) {
+  mail::header_reader reader(block);
+  for (mail::header_field found; reader.next(found);) {
+    if (!mail::equals_ignoring_case(found.name, field)) continue;
+    if (any_value || needle.found_in(mail::decode_text(found.value))) return true;
+  }
+  return false;
+}
+
+bool whole_header_holds(std::string_view block, const mail::casemap_searcher& needle) {
+  mail::header_reader reader(block);
+  for (mail::header_field found; reader.next(found);) {
+    std::string line(found.name);
+    line.append(": ").append(mail::decode_text(found.value));
+    if (needle.found_in(line)) return true;
+  }
+  return false;
+}
+
+std::string charset_of(const mail::mime_tree& tree, const mail::mime_part& part) {
+  const auto type = mail::parse_content_type(tree.view(part.content_type));
+  const std::string* charset = type.find("charset");
+  return charset == nullptr ? std::string() : *charset;
+}
+
+bool text_part_holds(const mail::mime_tree& tree, const mail::mime_part& part, const mail::casemap_searcher& needle) {
+  const auto raw = tree.view(part.body);
+  const bool encoded = part.encoding == mail::transfer_encoding::base64 ||
+                       part.encoding == mail::transfer_encoding::quoted_printable;
+  const auto shown = raw.substr(0, std::min(raw.size(), searched_text));
+  if (!encoded && mail::is_ascii(shown)) return needle.found_in(shown);
+  const std::string octets = encoded ? mail::decode_body(part.encoding, raw, searched_text) : std::string(shown);
+  const auto charset = charset_of(tree, part);
+  if (!charset.empty()) {
+    if (const auto text = mail::to_utf8(octets, charset)) return needle.found_in(*text);
+  }
+  return needle.found_in(mail::guess_utf8(octets));
+}
+
+// Text parts, and the headers of messages inside: what a reader of the message sees (RFC 9051 §6.4.4, BODY).
+bool body_holds(const mail::mime_tree& tree, const mail::casemap_searcher& needle) {
+  for (const auto& part : tree.parts()) {
+    const auto* parent = tree.parent(part);
+    if (parent != nullptr && parent->kind == mail::part_kind::message &&
+        whole_header_holds(tree.view(part.header), needle))
+      return true;
+    if (part.kind == mail::part_kind::leaf && tree.is(part, "text") && text_part_holds(tree, part, needle)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string email_id_text(const std::array<std::uint8_t, 16>& id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text = "M";
+  for (const std::uint8_t octet : id) {
+    text.push_back(digits[octet >> 4]);
+    text.push_back(digits[octet & 15]);
+  }
+  return text;
+}
+
+const mail::mime_tree& search_subject::tree() {
+  if (!tree_) tree_ = std::make_unique<mail::mime_tree>(octets);
+  return *tree_;
+}
+
+search_plan::search_plan(const protocol::imap::search_program& program, const circumstances& here) {
+  nodes_.resize(program.nodes.size());
+  // Backwards: children stand behind their parent.
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    const auto& from = program.nodes[i];
+    node& to = nodes_[i];
+    to.key = from.key;
+    to.end = from.end;
+    to.flags = from.flags;
+    to.number = from.number;
+    to.text = from.text;
+    to.field = from.field;
+    if (is_inner(from.key)) {
+      for (std::size_t child = i + 1; child < from.end; child = nodes_[child].end)
+        to.stage = std::max(to.stage, nodes_[child].stage);
+      continue;
+    }
+    to.stage = stage_of(from);
+    needs_summary_ = needs_summary_ || to.stage == search_stage::summary;
+    has_modseq_ = has_modseq_ || from.key == search_key::modseq;
+    if (needs_text(from.key)) {
+      to.needle = std::make_unique<mail::casemap_searcher>(from.text);
+    } else if (from.key == search_key::keyword) {
+      const auto& names = here.mailbox.keywords;
+      for (std::size_t slot = 0; slot < names.size() && slot < mail::flags::keyword_slots; ++slot)
+        if (mail::equals_ignoring_case(names[slot], from.text)) to.flags = mail::keyword_bit(static_cast<unsigned>(slot));
+    } else if (from.key == search_key::sequence || from.key == search_key::uid) {
+      to.set = here.resolve(from.set, from.key == search_key::sequence);
+    } else if (from.key == search_key::younger || from.key == search_key::older) {
+      to.number = here.now - from.number;
+    }
+  }
+}
+
+verdict search_plan::judge(std::size_t index, search_subject& message, search_stage known) const {
+  const node& at = nodes_[index];
+  if (!is_inner(at.key)) {
+    if (at.stage > known) return verdict::unknown;
+    return leaf_holds(at, message) ? verdict::yes : verdict::no;
+  }
+  // What decides early: a no for all_of, a yes for any_of and none_of.
+  const verdict deciding = at.key == search_key::all_of ? verdict::no : verdict::yes;
+  bool open = false;
+  for (std::size_t child = index + 1; child < at.end; child = nodes_[child].end) {
+    const verdict v = judge(child, message, known);
+    if (v == deciding) return at.key == search_key::none_of ? verdict::no : v;
+    open = open || v == verdict::unknown;
+  }
+  if (open) return verdict::unknown;
+  return at.key == search_key::any_of ? verdict::no : verdict::yes;
+}
+
+bool search_plan::leaf_holds(const node& leaf, search_subject& message) const {
+  const auto& entry = message.entry;
+  const auto sent_day = [&]() -> std::optional<std::int64_t> {
+    if (!message.summary.sent) return std::nullopt;
+    return day_of(message.summary.sent->time_since_epoch().count() + message.summary.sent_offset * 60);
+  };
+  switch (leaf.key) {
+    case search_key::all: return true;
+    case search_key::flags_set: return (entry.flags & leaf.flags) == leaf.flags;
+    case search_key::flags_clear: return (entry.flags & leaf.flags) == 0;
+    case search_key::keyword: return leaf.flags != 0 && (entry.flags & leaf.flags) != 0;
+    case search_key::recent: return false;
+    case search_key::before: return day_of(entry.internal_date) < leaf.number;
+    case search_key::on: return day_of(entry.internal_date) == leaf.number;
+    case search_key::since: return day_of(entry.internal_date) >= leaf.number;
+    case search_key::sent_before: return sent_day().has_value() && *sent_day() < leaf.number;
+    case search_key::sent_on: return sent_day().has_value() && *sent_day() == leaf.number;
+    case search_key::sent_since: return sent_day().has_value() && *sent_day() >= leaf.number;
+    case search_key::saved_before: return day_of(entry.save_date) < leaf.number;
+    case search_key::saved_on: return day_of(entry.save_date) == leaf.number;
+    case search_key::saved_since: return day_of(entry.save_date) >= leaf.number;
+    case search_key::younger: return entry.internal_date >= leaf.number;
+    case search_key::older: return entry.internal_date <= leaf.number;
+    case search_key::larger: return entry.size > leaf.number;
+    case search_key::smaller: return entry.size < leaf.number;
+    case search_key::modseq: return entry.modseq >= static_cast<std::uint64_t>(leaf.number);
+    case search_key::email_id: return email_id_text(entry.email_id) == leaf.text;
+    case search_key::thread_id: return false;
+    case search_key::sequence: return leaf.set.contains(message.sequence);
+    case search_key::uid: return leaf.set.contains(entry.uid);
+    default: return text_holds(leaf, message);
+  }
+}
+
+bool search_plan::text_holds(const node& leaf, search_subject& message) const {
+  if (const auto field = field_of(leaf.key, leaf.field)) {
+    const auto text = envelope_text(message.summary.envelope, *field);
+    return text && (leaf.text.empty() || leaf.needle->found_in(*text));
+  }
+  switch (leaf.key) {
+    case search_key::header: return header_holds(message.octets, leaf.field, *leaf.needle, leaf.text.empty());
+    case search_key::body: return leaf.text.empty() || body_holds(message.tree(), *leaf.needle);
+    case search_key::text:
+      return leaf.text.empty() || whole_header_holds(message.octets, *leaf.needle) ||
+             body_holds(message.tree(), *leaf.needle);
+    default: return false;
+  }
+}
+
+}  // namespace briefwerk::server::imap

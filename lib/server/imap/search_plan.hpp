@@ -1,0 +1,85 @@
+#pragma once
+
+// A search program made ready for one mailbox, and its verdict on one message. Verdicts come in stages, the cheapest
+// first: what the index entry decides is never looked up in the summary, what the summary decides is never looked up
+// in the message.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "briefwerk/mail/charset.hpp"
+#include "briefwerk/mail/mime.hpp"
+#include "briefwerk/mail/summary.hpp"
+#include "briefwerk/mail/uid_set.hpp"
+#include "briefwerk/protocol/imap/search.hpp"
+#include "briefwerk/store/mailbox_store.hpp"
+
+namespace briefwerk::server::imap {
+
+enum class search_stage : std::uint8_t { index, summary, header, body };
+enum class verdict : std::uint8_t { no, yes, unknown };
+
+// One message under judgement, with as much of it as has been fetched.
+class search_subject {
+ public:
+  search_subject(const store::message_entry& of, std::uint32_t number) noexcept : entry(of), sequence(number) {}
+
+  const store::message_entry& entry;
+  std::uint32_t sequence;
+  mail::message_summary_view summary;  // from stage summary on
+  std::string_view octets;             // from stage header on
+
+  const mail::mime_tree& tree();
+
+ private:
+  std::unique_ptr<mail::mime_tree> tree_;
+};
+
+class search_plan {
+ public:
+  // What the program means in this session. `resolve` turns a set as written into numbers; of `sequence` keys if the
+  // flag is set, else UIDs.
+  struct circumstances {
+    const store::mailbox_snapshot& mailbox;
+    std::int64_t now = 0;  // seconds since 1970, for OLDER and YOUNGER
+    std::function<mail::uid_set(const protocol::imap::number_set&, bool sequence_numbers)> resolve;
+  };
+  // The program's views stay as long as the plan.
+  search_plan(const protocol::imap::search_program& program, const circumstances& here);
+
+  // The last stage that this program can need.
+  search_stage last_stage() const noexcept { return nodes_.empty() ? search_stage::index : nodes_[0].stage; }
+  bool needs_summary() const noexcept { return needs_summary_; }
+  verdict judge(search_subject& message, search_stage known) const { return judge(0, message, known); }
+  // Whether every key with a MODSEQ condition is answered with the highest one (RFC 7162 §3.1.5).
+  bool has_modseq() const noexcept { return has_modseq_; }
+
+ private:
+  struct node {
+    protocol::imap::search_key key = protocol::imap::search_key::all;
+    search_stage stage = search_stage::index;  // of the dearest leaf below
+    std::uint32_t end = 0;
+    mail::flag_set flags = 0;
+    std::int64_t number = 0;
+    std::string_view text, field;
+    mail::uid_set set;
+    std::unique_ptr<mail::casemap_searcher> needle;
+  };
+
+  verdict judge(std::size_t index, search_subject& message, search_stage known) const;
+  bool leaf_holds(const node& leaf, search_subject& message) const;
+  bool text_holds(const node& leaf, search_subject& message) const;
+
+  std::vector<node> nodes_;
+  bool has_modseq_ = false, needs_summary_ = false;
+};
+
+// The text of an EMAILID (RFC 8474 §4.2).
+std::string email_id_text(const std::array<std::uint8_t, 16>& id);
+
+}  // namespace briefwerk::server::imap

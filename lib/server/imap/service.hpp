@@ -1,0 +1,30 @@
+#pragma once
+
+// What the sessions of one imap_service share.
+
+#include <array>
+#include <variant>
+
+#include "briefwerk/protocol/imap/command.hpp"
+#include "briefwerk/server/imap_server.hpp"
+#include "thread_state.hpp"
+
+namespace briefwerk::server {
+
+struct imap_service::impl {
+  explicit impl(imap_options given);
+
+  imap_options options;
+  protocol::imap::server_options protocol;
+  imap::thread_states threads;
+
+  // Null where nothing is counted.
+  struct instruments {
+    base::counter *sessions = nullptr, *connections = nullptr, *logins = nullptr, *failed_logins = nullptr,
+                  *octets_sent = nullptr, *messages_fetched = nullptr, *messages_appended = nullptr;
+    std::array<base::histogram*, std::variant_size_v<protocol::imap::command>> commands{};
+    base::histogram* append = nullptr;
+  } counted;
+};
+
+}  // namespace briefwerk::server

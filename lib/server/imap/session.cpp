@@ -1,0 +1,214 @@
+#include "session.hpp"
+
+#include <utility>
+
+#include "briefwerk/base/random_id.hpp"
+#include "briefwerk/net/tls_context.hpp"
+
+namespace briefwerk::server::imap {
+
+namespace codes = wire::codes;
+using wire::condition;
+
+session::session(net::stream connection, imap_service::impl& service, thread_state& thread, base::executor& where)
+    : service_(service), thread_(thread), where_(where), stream_(std::move(connection)), machine_(service.protocol),
+      id_(base::random_id(*service.options.crypto)) {
+  if (service_.counted.connections != nullptr) {
+    service_.counted.connections->add();
+    service_.counted.sessions->add();
+  }
+}
+
+session::~session() {
+  leave();
+  if (service_.counted.sessions == nullptr) return;
+  service_.counted.sessions->subtract();
+  service_.counted.octets_sent->add(static_cast<std::int64_t>(octets_sent_));
+  service_.counted.messages_fetched->add(fetched_);
+  service_.counted.messages_appended->add(appended_);
+}
+
+base::task<bool> session::prepare_tls() {
+  if (!options().tls) co_return false;
+  stream_.set_deadline(options().login_deadline);
+  const auto shaken = co_await stream_.start_tls_server(*options().tls);
+  if (!shaken) {
+    options().log->log(base::log_level::info, options().name + ".tls.failed",
+                       {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"why", shaken.error().message()}});
+    co_return false;
+  }
+  machine_.tls_started();
+  co_return true;
+}
+
+base::task<void> session::run() {
+  options().log->log(base::log_level::info, options().name + ".session.opened",
+                     {{"session", id_}, {"peer", stream_.peer().address.to_string()}});
+  bool open = true;
+  std::string_view why = "connection lost";
+  if (options().implicit_tls) open = co_await prepare_tls();
+  while (open && !lost_) {
+    auto step = machine_.next();
+    if (auto* out = std::get_if<wire::write>(&step)) {
+      open = co_await send(out->pieces);
+    } else if (auto* need = std::get_if<wire::need_bytes>(&step)) {
+      if (need->idling && news_)
+        co_await refresh(true, false);  // written by the next step
+      else
+        open = co_await take_input(need->idling);
+    } else if (auto* asked = std::get_if<wire::ask>(&step)) {
+      co_await answer(asked->question);
+    } else if (auto* data = std::get_if<wire::message_data>(&step)) {
+      if (!append_ || !append_->messages.back().append(data->bytes)) {
+        append_.reset();
+        machine_.complete(condition::no, codes::unavailable, "No space left");
+      }
+    } else if (std::holds_alternative<wire::drop_message>(step)) {
+      append_.reset();
+    } else if (std::holds_alternative<wire::start_tls>(step)) {
+      input_.reset();
+      open = co_await prepare_tls();
+    } else {
+      why = std::get<wire::close>(step).reason == wire::close_reason::logout ? "logout" : "closed";
+      co_await stream_.shutdown(std::chrono::seconds(1));
+      open = false;
+    }
+  }
+  log_end(why);
+  stream_.close();
+}
+
+// Waits for octets without holding a buffer. True without feeding the machine when there is news for an idling client,
+// or when the machine was told to end.
+base::task<bool> session::take_input(bool idling) {
+  if (likely_more_ && input_) {
+    const auto got = stream_.try_read(input_->octets);
+    if (got && *got != 0) {
+      likely_more_ = *got >= sizeof input_->octets / 2;
+      machine_.feed({input_->octets, *got});
+      co_return true;
+    }
+  }
+  likely_more_ = false;
+  input_.reset();
+  const bool is_in = machine_.state() != wire::session_state::not_authenticated;
+  stream_.set_deadline(is_in ? options().idle_deadline : options().login_deadline);
+  for (;;) {
+    waiting_idle_ = idling;
+    const auto ready = co_await stream_.readable();
+    waiting_idle_ = false;
+    if (!ready) {
+      if (idling && news_ && ready.error() == base::errc::cancelled && stream_.is_open()) co_return true;
+      if (ready.error() == base::errc::timed_out) {
+        machine_.abort("", "Idle for too long");
+        co_return true;
+      }
+      if (ready.error() == net::errc::stopping) {
+        machine_.abort(codes::unavailable, "Server is shutting down");
+        co_return true;
+      }
+      co_return false;
+    }
+    input_ = thread_.inputs.take();
+    const auto got = stream_.try_read(input_->octets);
+    if (!got) co_return false;
+    if (*got == 0) {
+      input_.reset();
+      continue;
+    }
+    likely_more_ = *got >= sizeof input_->octets / 2;
+    machine_.feed({input_->octets, *got});
+    co_return true;
+  }
+}
+
+base::task<bool> session::send(std::span<const std::string_view> pieces) {
+  if (lost_) co_return false;
+  if (pieces.empty()) co_return true;
+  for (const auto& piece : pieces) octets_sent_ += piece.size();
+  stream_.set_deadline(options().write_deadline);
+  const auto sent = co_await stream_.write(pieces);
+  if (!sent) lost_ = true;
+  co_return sent.has_value();
+}
+
+base::task<bool> session::send_collected() {
+  const bool sent = co_await send(machine_.take_output());
+  co_return sent;
+}
+
+void session::store_changed(store::mailbox_id mailbox) {
+  if (selected_ == 0 || (mailbox != selected_ && mailbox != any_mailbox)) {
+    if (mailbox != 0 || selected_ == 0) return;
+    // The list of mailboxes changed: perhaps ours is gone.
+  }
+  news_ = true;
+  if (std::exchange(waiting_idle_, false)) stream_.cancel_read();
+}
+
+base::task<void> session::answer(const wire::question& question) {
+  if (auto* asked = std::get_if<wire::command_question>(&question)) {
+    ++commands_;
+    if (service_.counted.sessions == nullptr) {
+      co_await run_command(asked->command);
+      co_return;
+    }
+    auto* const histogram = service_.counted.commands[asked->command.index()];
+    const auto begun = options().clock->steady();
+    co_await run_command(asked->command);
+    histogram->record(options().clock->steady() - begun);
+  } else if (auto* auth = std::get_if<wire::auth_question>(&question)) {
+    co_await authenticate(*auth);
+  } else if (std::holds_alternative<wire::auth_cancelled>(question)) {
+    if (login_) login_->exchange.reset();
+  } else if (auto* begin = std::get_if<wire::append_begin>(&question)) {
+    co_await append_begin(*begin);
+  } else if (std::holds_alternative<wire::append_end>(question)) {
+    ++commands_;
+    co_await append_end();
+  } else {
+    co_await end_idle();
+  }
+}
+
+base::task<void> session::run_command(const wire::command& command) {
+  using namespace wire;
+  if (auto* c = std::get_if<fetch_command>(&command)) co_await run(*c);
+  else if (auto* c1 = std::get_if<store_command>(&command)) co_await run(*c1);
+  else if (auto* c2 = std::get_if<search_command>(&command)) co_await run(*c2);
+  else if (auto* c3 = std::get_if<copy_command>(&command)) co_await run(*c3);
+  else if (auto* c4 = std::get_if<move_command>(&command)) co_await run(*c4);
+  else if (auto* c5 = std::get_if<expunge_command>(&command)) co_await run(*c5);
+  else if (auto* c6 = std::get_if<select_command>(&command)) co_await run(*c6);
+  else if (auto* c7 = std::get_if<status_command>(&command)) co_await run(*c7);
+  else if (auto* c8 = std::get_if<list_command>(&command)) co_await run(*c8);
+  else if (auto* c9 = std::get_if<login_command>(&command)) co_await run(*c9);
+  else if (auto* c10 = std::get_if<create_command>(&command)) co_await run(*c10);
+  else if (auto* c11 = std::get_if<delete_command>(&command)) co_await run(*c11);
+  else if (auto* c12 = std::get_if<rename_command>(&command)) co_await run(*c12);
+  else if (auto* c13 = std::get_if<subscribe_command>(&command)) co_await run(*c13);
+  else if (std::holds_alternative<close_command>(command)) co_await run_close(true);
+  else if (std::holds_alternative<unselect_command>(command)) co_await run_close(false);
+  else if (std::holds_alternative<idle_command>(command)) co_await begin_idle();
+  else {
+    if (std::holds_alternative<namespace_command>(command)) machine_.output().name_space('/');
+    if (std::holds_alternative<id_command>(command)) run_id();
+    co_await finish(wire::condition::ok, "", "Done", true, false);
+  }
+}
+
+// RFC 2971: name and version, and nothing that helps an attacker.
+void session::run_id() {
+  const std::pair<std::string_view, std::string_view> fields[] = {{"name", "Briefwerk"}, {"version", BRIEFWERK_VERSION}};
+  machine_.output().id(fields);
+}
+
+void session::complete(const refusal& why) { machine_.complete(condition::no, why.code, why.text); }
+
+void session::log_end(std::string_view why) {
+  options().log->log(base::log_level::info, options().name + ".session.closed",
+                     {{"session", id_}, {"why", why}, {"commands", commands_}, {"fetched", fetched_},
+                      {"appended", appended_}, {"sent", octets_sent_}});
+}
+
+}  // namespace briefwerk::server::imap

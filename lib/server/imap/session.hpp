@@ -1,0 +1,171 @@
+#pragma once
+
+// One IMAP session: the loop between a stream and the machine, and the commands. Lives and dies on its stream's thread.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "briefwerk/mail/uid_set.hpp"
+#include "briefwerk/net/stream.hpp"
+#include "briefwerk/protocol/imap/sequence_view.hpp"
+#include "briefwerk/protocol/imap/server_session.hpp"
+#include "fetch_plan.hpp"
+#include "refusal.hpp"
+#include "service.hpp"
+
+namespace briefwerk::server::imap {
+
+class search_plan;
+enum class search_stage : std::uint8_t;
+
+namespace wire = protocol::imap;
+using index_ranges = std::vector<wire::index_range>;
+
+class session final : public watcher {
+ public:
+  session(net::stream connection, imap_service::impl& service, thread_state& thread, base::executor& where);
+  ~session() override;
+
+  base::task<void> run();
+
+ private:
+  // While the client proves who it is.
+  struct login_state {
+    auth_origin origin;
+    std::string exporter, end_point;
+    std::unique_ptr<auth_exchange> exchange;
+    std::optional<auth_result> succeeded;  // its data went out; the client has to acknowledge
+  };
+  // An APPEND under way.
+  struct append_state {
+    std::vector<message_buffer> messages;
+    std::vector<store::local_target> targets;
+    std::uint64_t octets = 0;  // announced
+    std::chrono::steady_clock::time_point begun;
+  };
+  // What FETCH, STORE and the like work on.
+  struct selection {
+    index_ranges ranges;        // of announced_
+    std::size_t count = 0;
+  };
+
+  void store_changed(store::mailbox_id mailbox) override;
+
+  // The loop (session.cpp).
+  base::task<bool> prepare_tls();
+  base::task<bool> take_input(bool idling);
+  base::task<bool> send(std::span<const std::string_view> pieces);
+  base::task<bool> send_collected();  // false: the connection is gone
+  bool output_is_full() noexcept { return machine_.output().size() >= batch_octets; }
+  base::task<void> answer(const wire::question& question);
+  base::task<void> run_command(const wire::command& command);
+  void log_end(std::string_view why);
+
+  // Logging in (session_login.cpp).
+  base::task<void> authenticate(const wire::auth_question& question);
+  base::task<void> run(const wire::login_command& command);
+  login_state& login();
+  void logged_in(const auth_result& who, std::string_view mechanism);
+  void refuse_login(const auth_result& why, std::string_view mechanism);
+
+  // Mailboxes by name (session_mailboxes.cpp, session_list.cpp).
+  base::task<void> run(const wire::list_command& command);
+  base::task<void> run(const wire::status_command& command);
+  base::task<void> run(const wire::create_command& command);
+  base::task<void> run(const wire::delete_command& command);
+  base::task<void> run(const wire::rename_command& command);
+  base::task<void> run(const wire::subscribe_command& command);
+  base::task<base::status> write_status(std::string_view name, store::mailbox_id mailbox, wire::status_items items);
+
+  // The selected mailbox (session_select.cpp).
+  base::task<void> run(const wire::select_command& command);
+  base::task<void> run_close(bool expunges);
+  base::task<void> begin_idle();
+  base::task<void> end_idle();
+  // Tells the client what changed in the mailbox, where it may be told, and brings latest_ up to date. False: the
+  // mailbox is gone, and the machine has been told to end.
+  base::task<bool> refresh(bool may_expunge, bool by_uid);
+  void write_select_data(const store::mailbox_info& info);
+  void leave_mailbox() noexcept;
+  // Ends the command: what changed, then the tagged answer.
+  base::task<void> finish(wire::condition how, std::string_view code, std::string_view text, bool may_expunge, bool by_uid);
+  // What a set means; nothing when it was refused (BAD) and the command is answered.
+  std::optional<selection> select_messages(const wire::number_set& set, bool by_uid);
+  // The message as it is now; null: it is gone from the mailbox.
+  const store::message_entry* current(const store::message_entry& announced) const noexcept;
+
+  // FETCH (session_fetch.cpp).
+  base::task<void> run(const wire::fetch_command& command);
+  base::task<bool> fetch_from_index(const wire::fetch_command& command, const fetch_plan& plan, const selection& what);
+  base::task<bool> fetch_batches(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
+                                 bool& incomplete);
+  base::task<void> set_seen(std::vector<fetch_subject>& batch);
+  base::task<void> load_summaries(std::vector<fetch_subject>& batch, fetch_memory& memory);
+  base::task<void> load_octets(std::vector<fetch_subject>& batch, fetch_memory& memory);
+  base::task<bool> write_rows(fetch_plan& plan, std::vector<fetch_subject>& batch, bool& incomplete);
+
+  // Changes (session_store.cpp, session_append.cpp).
+  base::task<void> run(const wire::store_command& command);
+  base::task<bool> write_stored(const wire::store_command& command, const selection& what,
+                                std::span<const std::uint32_t> changed);
+  void remember_silent(const wire::store_command& command, const selection& what, std::span<const std::uint32_t> changed);
+  void remember_told(const mail::uid_set& uids);
+  base::task<void> run(const wire::copy_command& command);
+  base::task<void> run(const wire::move_command& command);
+  base::task<void> transfer(const wire::number_set& messages, bool by_uid, std::string name, bool move);
+  base::task<void> run(const wire::expunge_command& command);
+  base::task<void> append_begin(const wire::append_begin& question);
+  base::task<void> append_end();
+
+  // SEARCH (session_search.cpp).
+  base::task<void> run(const wire::search_command& command);
+  base::task<void> find_messages(const search_plan& plan, std::vector<std::uint32_t>& hits);
+  base::task<void> judge_batch(const search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
+                               std::vector<std::uint32_t>& hits);
+  base::task<void> judge_loaded(const search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
+                                std::vector<std::uint32_t>& hits);
+  void write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq);
+
+  void run_id();
+  void complete(const refusal& why);
+  bool is_selected() const noexcept { return selected_ != 0; }
+  const imap_options& options() const noexcept { return service_.options; }
+  store::mailbox_store& mail() const noexcept { return *service_.options.mail; }
+
+  // Octets of answers collected before they are sent.
+  static constexpr std::size_t batch_octets = 128u << 10;
+
+  imap_service::impl& service_;
+  thread_state& thread_;
+  base::executor& where_;
+  net::stream stream_;
+  wire::server_session machine_;
+  pool<input_buffer>::lease input_;  // only while there is input
+  std::string id_;
+  store::account_id account_;
+  std::unique_ptr<login_state> login_;
+  std::unique_ptr<append_state> append_;
+
+  store::mailbox_id selected_ = 0;
+  store::snapshot_ptr announced_, latest_;
+  // Messages whose flags the client knows up to this modseq, though announced_ is older.
+  mail::uid_set told_;
+  std::uint64_t told_modseq_ = 0;
+  mail::uid_set saved_;              // "$" (RFC 5182)
+
+  std::uint64_t octets_sent_ = 0;
+  std::uint32_t commands_ = 0, fetched_ = 0, appended_ = 0;
+  bool news_ = false;                // the selected mailbox may have changed
+  bool waiting_idle_ = false;        // in IDLE, waiting for the client or for news
+  bool likely_more_ = false;         // the last read filled its buffer
+  bool lost_ = false;                // the connection is gone
+};
+
+}  // namespace briefwerk::server::imap

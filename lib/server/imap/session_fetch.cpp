@@ -1,0 +1,226 @@
+#include "session.hpp"
+
+#include <algorithm>
+
+#include "briefwerk/mail/summary.hpp"
+#include "yield.hpp"
+
+namespace briefwerk::server::imap {
+
+namespace codes = wire::codes;
+using wire::condition;
+
+namespace {
+
+// A batch ends at this many messages, or when the octets to be read for it reach the second.
+constexpr std::size_t batch_messages = 256;
+constexpr std::size_t batch_read = 1u << 20;
+// Batches between two looks at the thread's other sessions, when the client takes all at once.
+constexpr unsigned batches_in_a_row = 4;
+
+// Walks ranges of indices from a place on.
+class cursor {
+ public:
+  explicit cursor(std::span<const wire::index_range> ranges) noexcept : ranges_(ranges) {
+    if (!ranges_.empty()) at_ = ranges_[0].first;
+  }
+  bool at_end() const noexcept { return range_ == ranges_.size(); }
+  std::uint32_t index() const noexcept { return at_; }
+  std::uint32_t range_end() const noexcept { return ranges_[range_].last; }
+  // To an index of this range, or its end.
+  void advance_to(std::uint32_t index) noexcept {
+    at_ = index;
+    if (at_ < ranges_[range_].last) return;
+    if (++range_ < ranges_.size()) at_ = ranges_[range_].first;
+  }
+
+ private:
+  std::span<const wire::index_range> ranges_;
+  std::size_t range_ = 0;
+  std::uint32_t at_ = 0;
+};
+
+// Index of the page that holds a message.
+std::size_t page_of(const store::mailbox_snapshot& mailbox, std::size_t index) noexcept {
+  std::size_t low = 0, high = mailbox.pages().size();
+  while (high - low > 1) {
+    const std::size_t middle = (low + high) / 2;
+    (mailbox.page_start(middle) <= index ? low : high) = middle;
+  }
+  return low;
+}
+
+}  // namespace
+
+base::task<void> session::run(const wire::fetch_command& command) {
+  const bool alive = co_await refresh(false, command.by_uid);
+  if (!alive) co_return;
+  const auto what = select_messages(command.messages, command.by_uid);
+  if (!what) co_return;
+  fetch_plan plan(command, machine_.is_read_only());
+  bool incomplete = false, sent = true;
+  if (plan.index_only())
+    sent = co_await fetch_from_index(command, plan, *what);
+  else
+    sent = co_await fetch_batches(command, plan, *what, incomplete);
+  if (!sent) co_return;
+  fetched_ += static_cast<std::uint32_t>(what->count);
+  if (incomplete)
+    co_await finish(condition::no, codes::expunge_issued, "Some messages are gone", command.by_uid, command.by_uid);
+  else if (plan.met_unknown_encoding())
+    co_await finish(condition::no, "UNKNOWN-CTE", "Unknown transfer encoding", command.by_uid, command.by_uid);
+  else
+    co_await finish(condition::ok, "", "Fetched", command.by_uid, command.by_uid);
+}
+
+// Rows made of index entries alone: page by page, without a look at anything else.
+base::task<bool> session::fetch_from_index(const wire::fetch_command& command, const fetch_plan& plan,
+                                           const selection& what) {
+  auto& out = machine_.output();
+  const auto known = announced_, now = latest_;
+  const bool same = known == now;
+  unsigned batches = 0;
+  for (cursor at(what.ranges); !at.at_end();) {
+    while (!at.at_end() && !output_is_full()) {
+      const std::size_t number = page_of(*known, at.index());
+      const auto& page = *known->pages()[number];
+      const auto start = static_cast<std::uint32_t>(known->page_start(number));
+      const std::uint32_t end = std::min(at.range_end(), start + static_cast<std::uint32_t>(page.size()));
+      for (std::uint32_t i = at.index(); i < end; ++i) {
+        const auto& entry = page[i - start];
+        const auto* const fresh = same ? &entry : now->find(entry.uid);
+        const auto& shown = fresh != nullptr ? *fresh : entry;
+        if (command.changed_since && shown.modseq <= *command.changed_since) continue;
+        plan.write_from_index(out, i + 1, entry, shown.flags, shown.modseq, fresh != nullptr ? now->keywords : known->keywords);
+      }
+      at.advance_to(end);
+    }
+    if (at.at_end()) break;
+    const bool sent = co_await send_collected();
+    if (!sent) co_return false;
+    if (++batches % batches_in_a_row == 0) co_await yield{where_};
+  }
+  co_return true;
+}
+
+base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
+                                        bool& incomplete) {
+  const auto known = announced_;
+  std::vector<fetch_subject> batch;
+  fetch_memory memory;
+  batch.reserve(std::min(what.count, batch_messages));
+  unsigned batches = 0;
+  for (cursor at(what.ranges); !at.at_end();) {
+    batch.clear();
+    memory.clear();
+    std::size_t octets = 0;
+    while (!at.at_end() && batch.size() < batch_messages && octets < batch_read) {
+      const auto& entry = known->at(at.index());
+      const auto* const fresh = current(entry);
+      const auto& shown = fresh != nullptr ? *fresh : entry;
+      if (!command.changed_since || shown.modseq > *command.changed_since) {
+        batch.push_back({.sequence = at.index() + 1, .entry = &entry, .flags = shown.flags, .modseq = shown.modseq,
+                         .in_mailbox = fresh != nullptr, .report_flags = false, .missing = false, .summary = {}, .octets = {}});
+        if (plan.needs_octets()) octets += entry.size;
+      }
+      at.advance_to(at.index() + 1);
+    }
+    if (plan.needs_octets()) co_await load_octets(batch, memory);
+    if (plan.needs_summary()) co_await load_summaries(batch, memory);
+    if (plan.sets_seen()) co_await set_seen(batch);
+    const bool sent = co_await write_rows(plan, batch, incomplete);
+    if (!sent) co_return false;
+    if (++batches % batches_in_a_row == 0) co_await yield{where_};
+  }
+  co_return true;
+}
+
+// \Seen for the whole batch in one commit. Where the store refuses, the messages are shown all the same.
+base::task<void> session::set_seen(std::vector<fetch_subject>& batch) {
+  mail::uid_set unseen;
+  for (const auto& subject : batch)
+    if (subject.in_mailbox && !subject.missing && (subject.flags & mail::flags::seen) == 0) unseen.insert(subject.entry->uid);
+  if (unseen.empty()) co_return;
+  store::flag_list seen;
+  seen.system = mail::flags::seen;
+  auto changed = co_await mail().change_flags(account_, selected_, std::move(unseen), store::flag_change::add,
+                                              std::move(seen), std::nullopt);
+  if (!changed) co_return;
+  latest_ = changed->after;
+  mail::uid_set told;
+  for (auto& subject : batch) {
+    if (!std::binary_search(changed->changed.begin(), changed->changed.end(), subject.entry->uid)) continue;
+    const auto* const fresh = latest_->find(subject.entry->uid);
+    if (fresh == nullptr) continue;
+    subject.flags = fresh->flags;
+    subject.modseq = fresh->modseq;
+    subject.report_flags = true;
+    told.insert(fresh->uid);
+  }
+  remember_told(told);
+}
+
+// One scan for each run of neighbours. What the store has not any more is made from the message itself.
+base::task<void> session::load_summaries(std::vector<fetch_subject>& batch, fetch_memory& memory) {
+  for (std::size_t first = 0; first < batch.size();) {
+    std::size_t last = first + 1;
+    while (last < batch.size() && batch[last].sequence == batch[last - 1].sequence + 1) ++last;
+    std::uint32_t from = batch[first].entry->uid;
+    const std::uint32_t to = batch[last - 1].entry->uid;
+    for (std::size_t next = first; next < last;) {
+      auto found = co_await mail().summaries(account_, selected_, from, to, last - next);
+      if (!found || found->rows.empty()) break;
+      for (const auto& row : found->rows) {
+        while (next < last && batch[next].entry->uid < row.uid) ++next;
+        if (next < last && batch[next].entry->uid == row.uid) batch[next++].summary = row.summary;
+      }
+      const bool more = found->more && found->rows.back().uid < to;
+      from = found->rows.back().uid + 1;
+      memory.summaries.push_back(std::move(*found));
+      if (!more) break;
+    }
+    first = last;
+  }
+  for (auto& subject : batch) {
+    if (!subject.summary.empty() || subject.missing) continue;
+    store::message_octets octets = subject.octets;
+    if (octets.view().empty()) {
+      auto read = co_await mail().read(subject.entry->blob);
+      if (!read) {
+        subject.missing = true;
+        continue;
+      }
+      octets = std::move(*read);
+    }
+    memory.made.push_back(std::make_unique<std::string>(mail::encode_summary(mail::summarise(octets.view()))));
+    subject.summary = *memory.made.back();
+  }
+}
+
+base::task<void> session::load_octets(std::vector<fetch_subject>& batch, fetch_memory& memory) {
+  for (const auto& subject : batch) memory.blobs.push_back(subject.entry->blob);
+  memory.octets.resize(batch.size(), base::fail(base::errc::not_found));
+  co_await mail().read_all(memory.blobs, memory.octets);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (memory.octets[i])
+      batch[i].octets = std::move(*memory.octets[i]);
+    else
+      batch[i].missing = true;
+  }
+}
+
+base::task<bool> session::write_rows(fetch_plan& plan, std::vector<fetch_subject>& batch, bool& incomplete) {
+  for (auto& subject : batch) {
+    if (subject.missing) {
+      incomplete = true;
+      continue;
+    }
+    plan.write(machine_.output(), subject, subject.in_mailbox ? latest_->keywords : announced_->keywords);
+    if (!output_is_full()) continue;
+    const bool sent = co_await send_collected();
+    if (!sent) co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace briefwerk::server::imap

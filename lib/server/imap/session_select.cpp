@@ -1,0 +1,133 @@
+#include "session.hpp"
+
+namespace briefwerk::server::imap {
+
+namespace codes = wire::codes;
+using wire::condition;
+
+base::task<void> session::run(const wire::select_command& command) {
+  leave_mailbox();
+  std::string name(command.mailbox);
+  const auto info = co_await mail().find(account_, std::move(name));
+  if (!info) {
+    complete(refusal_of(info.error()));
+    co_return;
+  }
+  if (!info->selectable) {
+    machine_.complete(condition::no, codes::nonexistent, "Not a mailbox that can be selected");
+    co_return;
+  }
+  // Before the snapshot is taken, so that nothing slips in between.
+  if (!is_watching()) thread_.watch(mail(), account_, *this);
+  auto snapshot = co_await mail().snapshot(account_, info->id);
+  if (!snapshot) {
+    complete(refusal_of(snapshot.error()));
+    co_return;
+  }
+  selected_ = info->id;
+  news_ = false;
+  announced_ = latest_ = std::move(*snapshot);
+  machine_.selected(command.read_only);
+  write_select_data(*info);
+  machine_.complete(condition::ok, command.read_only ? codes::read_only : codes::read_write, "Selected");
+}
+
+// RFC 9051 §6.3.2; UNSEEN and RECENT for those who have not enabled IMAP4rev2 (RFC 3501 §6.3.1).
+void session::write_select_data(const store::mailbox_info& info) {
+  auto& out = machine_.output();
+  const auto& now = *announced_;
+  out.flags(now.keywords);
+  out.exists(static_cast<std::uint32_t>(now.count()));
+  if (!machine_.is_rev2()) {
+    out.recent(0);
+    if (now.unseen != 0) {
+      if (const auto first = now.first_unseen())
+        out.ok(codes::unseen(static_cast<std::uint32_t>(*first + 1)), "First unseen message");
+    }
+  }
+  out.permanent_flags(machine_.is_read_only(), true, now.keywords);
+  out.ok(codes::uid_validity(now.uid_validity), "UIDs valid");
+  out.ok(codes::uid_next(now.uid_next), "Predicted next UID");
+  if (options().offered.condstore) out.ok(codes::highest_modseq(now.highest_modseq), "Highest");
+  if (options().offered.objectid) out.ok(codes::mailbox_id("F" + std::to_string(info.id)), "Mailbox");
+  if (machine_.is_rev2()) {
+    wire::list_entry entry;
+    entry.name = info.name;
+    out.list(entry);
+  }
+}
+
+void session::leave_mailbox() noexcept {
+  selected_ = 0;
+  announced_.reset();
+  latest_.reset();
+  told_.clear();
+  saved_.clear();
+  news_ = false;
+}
+
+base::task<void> session::run_close(bool expunges) {
+  if (expunges && !machine_.is_read_only()) {
+    // Nothing is told of it (RFC 9051 §6.4.1); what cannot be removed now stays marked.
+    const auto removed = co_await mail().expunge(account_, selected_, std::nullopt);
+    if (!removed && removed.error() != store::errc::no_such_mailbox) {
+      complete(refusal_of(removed.error()));
+      co_return;
+    }
+  }
+  leave_mailbox();
+  machine_.unselected();
+  machine_.complete(condition::ok, "", "Closed");
+}
+
+base::task<void> session::begin_idle() {
+  const bool alive = co_await refresh(true, false);
+  if (alive) machine_.continue_idle();
+}
+
+base::task<void> session::end_idle() { co_await finish(condition::ok, "", "Done", true, false); }
+
+base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
+  if (selected_ == 0) co_return true;
+  news_ = false;
+  auto now = co_await mail().snapshot(account_, selected_);
+  if (!now) {
+    // What else fails will be told by the command that needs it.
+    if (now.error() != store::errc::no_such_mailbox) co_return true;
+    machine_.abort("", "The mailbox was removed");
+    co_return false;
+  }
+  // Another thread's older picture never replaces what this client has been told.
+  if ((*now)->highest_modseq >= latest_->highest_modseq) latest_ = std::move(*now);
+  if (latest_ == announced_) co_return true;
+  const auto changes = wire::compare(*announced_, *latest_, told_, told_modseq_);
+  if (!may_expunge && !changes.expunged.empty()) co_return true;
+  wire::write_changes(machine_.output(), *latest_, changes,
+                      {.uid = by_uid, .modseq = machine_.is_condstore(), .vanished = machine_.is_qresync()});
+  announced_ = latest_;
+  told_.clear();
+  told_modseq_ = 0;
+  co_return true;
+}
+
+base::task<void> session::finish(condition how, std::string_view code, std::string_view text, bool may_expunge, bool by_uid) {
+  const bool alive = co_await refresh(may_expunge, by_uid);
+  if (alive) machine_.complete(how, code, text);
+}
+
+std::optional<session::selection> session::select_messages(const wire::number_set& set, bool by_uid) {
+  auto ranges = wire::resolve(*announced_, set, by_uid, saved_);
+  if (!ranges) {
+    machine_.complete(condition::bad, "", "No such message");
+    return std::nullopt;
+  }
+  selection out{.ranges = std::move(*ranges), .count = 0};
+  out.count = wire::count_of(out.ranges);
+  return out;
+}
+
+const store::message_entry* session::current(const store::message_entry& announced) const noexcept {
+  return announced_ == latest_ ? &announced : latest_->find(announced.uid);
+}
+
+}  // namespace briefwerk::server::imap

@@ -1,0 +1,224 @@
+#include "session.hpp"
+
+#include <algorithm>
+
+#include "briefwerk/mail/header.hpp"
+#include "yield.hpp"
+
+namespace briefwerk::server::imap {
+
+namespace codes = wire::codes;
+using wire::condition;
+
+namespace {
+
+store::flag_list to_store(const wire::flag_list& from) {
+  store::flag_list out;
+  out.system = from.system;
+  out.keywords.assign(from.keywords.begin(), from.keywords.end());
+  return out;
+}
+
+store::flag_change to_store(wire::store_how how) noexcept {
+  switch (how) {
+    case wire::store_how::add: return store::flag_change::add;
+    case wire::store_how::remove: return store::flag_change::remove;
+    default: return store::flag_change::replace;
+  }
+}
+
+mail::flag_set applied(mail::flag_set before, wire::store_how how, mail::flag_set change) noexcept {
+  switch (how) {
+    case wire::store_how::add: return before | change;
+    case wire::store_how::remove: return before & ~change;
+    default: return change;
+  }
+}
+
+mail::flag_set bits_of(const wire::flag_list& list, std::span<const std::string> keywords) noexcept {
+  mail::flag_set bits = list.system;
+  for (const auto name : list.keywords)
+    for (std::size_t slot = 0; slot < keywords.size() && slot < mail::flags::keyword_slots; ++slot)
+      if (mail::equals_ignoring_case(keywords[slot], name)) bits |= mail::keyword_bit(static_cast<unsigned>(slot));
+  return bits;
+}
+
+bool begins_with(std::span<const std::string> all, std::span<const std::string> beginning) noexcept {
+  return all.size() >= beginning.size() && std::equal(beginning.begin(), beginning.end(), all.begin());
+}
+
+}  // namespace
+
+base::task<void> session::run(const wire::store_command& command) {
+  if (machine_.is_read_only()) {
+    machine_.complete(condition::no, codes::no_perm, "Mailbox was opened read-only");
+    co_return;
+  }
+  const bool alive = co_await refresh(false, command.by_uid);
+  if (!alive) co_return;
+  const auto what = select_messages(command.messages, command.by_uid);
+  if (!what) co_return;
+  if (what->count == 0) {
+    co_await finish(condition::ok, "", "Nothing to do", command.by_uid, command.by_uid);
+    co_return;
+  }
+  auto uids = wire::uids_of(*announced_, what->ranges);
+  auto flags = to_store(command.flags);
+  auto done = co_await mail().change_flags(account_, selected_, std::move(uids), to_store(command.how), std::move(flags),
+                                           command.unchanged_since);
+  if (!done) {
+    const auto why = refusal_of(done.error());
+    co_await finish(condition::no, why.code, why.text, command.by_uid, command.by_uid);
+    co_return;
+  }
+  if (done->after->highest_modseq >= latest_->highest_modseq) latest_ = done->after;
+  if (command.silent) {
+    remember_silent(command, *what, done->changed);
+  } else {
+    const bool sent = co_await write_stored(command, *what, done->changed);
+    if (!sent) co_return;
+  }
+  if (done->modified.empty()) {
+    co_await finish(condition::ok, "", "Stored", command.by_uid, command.by_uid);
+    co_return;
+  }
+  mail::uid_set modified;
+  for (const std::uint32_t uid : done->modified)
+    modified.insert(command.by_uid ? uid : static_cast<std::uint32_t>(announced_->lower_bound(uid) + 1));
+  const std::string code = codes::modified(modified);
+  co_await finish(condition::ok, code, "Some messages were changed by others", command.by_uid, command.by_uid);
+}
+
+base::task<bool> session::write_stored(const wire::store_command& command, const selection& what,
+                                       std::span<const std::uint32_t> changed) {
+  const auto known = announced_;
+  mail::uid_set told;
+  const bool with_uid = command.by_uid, with_modseq = machine_.is_condstore() || command.unchanged_since.has_value();
+  for (const auto& range : what.ranges) {
+    for (std::uint32_t i = range.first; i < range.last; ++i) {
+      const std::uint32_t uid = known->at(i).uid;
+      while (!changed.empty() && changed.front() < uid) changed = changed.subspan(1);
+      if (changed.empty() || changed.front() != uid) continue;
+      const auto* const fresh = latest_->find(uid);
+      if (fresh == nullptr) continue;
+      {
+        auto row = machine_.output().fetch(i + 1);
+        if (with_uid) row.uid(uid);
+        row.flags(fresh->flags, latest_->keywords);
+        if (with_modseq) row.modseq(fresh->modseq);
+      }
+      told.insert(uid);
+      if (!output_is_full()) continue;
+      const bool sent = co_await send_collected();
+      if (!sent) co_return false;
+    }
+  }
+  remember_told(told);
+  co_return true;
+}
+
+// After .SILENT the client reckons the flags itself: only where its result is the true one is nothing left to tell.
+void session::remember_silent(const wire::store_command& command, const selection& what,
+                              std::span<const std::uint32_t> changed) {
+  if (machine_.is_condstore() || !begins_with(latest_->keywords, announced_->keywords)) return;
+  const auto bits = bits_of(command.flags, latest_->keywords);
+  mail::uid_set told;
+  for (const auto& range : what.ranges) {
+    for (std::uint32_t i = range.first; i < range.last; ++i) {
+      const auto& entry = announced_->at(i);
+      while (!changed.empty() && changed.front() < entry.uid) changed = changed.subspan(1);
+      if (changed.empty() || changed.front() != entry.uid) continue;
+      const auto* const fresh = latest_->find(entry.uid);
+      if (fresh != nullptr && fresh->flags == applied(entry.flags, command.how, bits)) told.insert(entry.uid);
+    }
+  }
+  remember_told(told);
+}
+
+// The client knows the flags of these as latest_ has them. What it was told earlier and somebody changed since leaves
+// the set.
+void session::remember_told(const mail::uid_set& uids) {
+  if (!told_.empty()) {
+    mail::uid_set still;
+    told_.for_each([&](std::uint32_t uid) {
+      const auto* const entry = latest_->find(uid);
+      if (entry != nullptr && entry->modseq <= told_modseq_) still.insert(uid);
+    });
+    told_ = std::move(still);
+  }
+  told_.insert(uids);
+  told_modseq_ = latest_->highest_modseq;
+}
+
+base::task<void> session::run(const wire::copy_command& command) {
+  co_await transfer(command.messages, command.by_uid, std::string(command.mailbox), false);
+}
+
+base::task<void> session::run(const wire::move_command& command) {
+  if (machine_.is_read_only()) {
+    machine_.complete(condition::no, codes::no_perm, "Mailbox was opened read-only");
+    co_return;
+  }
+  co_await transfer(command.messages, command.by_uid, std::string(command.mailbox), true);
+}
+
+base::task<void> session::transfer(const wire::number_set& messages, bool by_uid, std::string name, bool move) {
+  const bool alive = co_await refresh(false, by_uid);
+  if (!alive) co_return;
+  const auto what = select_messages(messages, by_uid);
+  if (!what) co_return;
+  const auto target = co_await mail().find(account_, std::move(name));
+  if (!target || !target->selectable) {
+    const auto why = target ? refusal{codes::cannot, "Not a mailbox that holds messages"} : refusal_of_target(target.error());
+    co_await finish(condition::no, why.code, why.text, true, by_uid);
+    co_return;
+  }
+  auto uids = wire::uids_of(*announced_, what->ranges);
+  if (uids.empty()) {
+    co_await finish(condition::ok, "", "Nothing to do", true, by_uid);
+    co_return;
+  }
+  base::result<store::uid_mapping> mapping;
+  if (move)
+    mapping = co_await mail().move(account_, selected_, std::move(uids), target->id);
+  else
+    mapping = co_await mail().copy(account_, selected_, std::move(uids), target->id);
+  if (!mapping) {
+    const auto why = refusal_of_target(mapping.error());
+    co_await finish(condition::no, why.code, why.text, true, by_uid);
+    co_return;
+  }
+  std::string code;
+  if (!mapping->from.empty()) {
+    mail::uid_set from, to;
+    for (const std::uint32_t uid : mapping->from) from.insert(uid);
+    for (const std::uint32_t uid : mapping->to) to.insert(uid);
+    code = codes::copy_uid(mapping->uid_validity, from, to);
+  }
+  if (!move) {
+    co_await finish(condition::ok, code, "Copied", true, by_uid);
+    co_return;
+  }
+  // RFC 6851 §4.3: COPYUID goes before the EXPUNGE responses.
+  if (!code.empty()) machine_.output().ok(code, "Moved");
+  co_await finish(condition::ok, "", "Moved", true, by_uid);
+}
+
+base::task<void> session::run(const wire::expunge_command& command) {
+  if (machine_.is_read_only()) {
+    machine_.complete(condition::no, codes::no_perm, "Mailbox was opened read-only");
+    co_return;
+  }
+  std::optional<mail::uid_set> uids;
+  const bool by_uid = command.uids.has_value();
+  if (by_uid) {
+    const auto what = select_messages(*command.uids, true);
+    if (!what) co_return;
+    uids = wire::uids_of(*announced_, what->ranges);
+  }
+  const auto removed = co_await mail().expunge(account_, selected_, std::move(uids));
+  const auto why = removed ? refusal{"", "Expunged"} : refusal_of(removed.error());
+  co_await finish(removed ? condition::ok : condition::no, why.code, why.text, true, by_uid);
+}
+
+}  // namespace briefwerk::server::imap
