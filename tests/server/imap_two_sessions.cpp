@@ -1,0 +1,124 @@
+// Two sessions with one mailbox: who is told what, and when.
+
+#include "imap_support.hpp"
+
+namespace t = briefwerk::server::testing;
+using t::client;
+using t::has_line;
+using t::has_part;
+using t::house;
+
+TEST_CASE("an idling client hears of everything at once") {
+  house home(t::channel::plain, 2);
+  client watcher(home), other(home);
+  watcher.login();
+  other.login();
+  watcher.command("SELECT INBOX");
+  other.command("SELECT INBOX");
+  watcher.send("i IDLE\r\n");
+  CHECK(watcher.line().starts_with("+"));
+  other.append("INBOX", t::first_message);
+  CHECK(watcher.line() == "* 1 EXISTS");
+  other.command("STORE 1 +FLAGS (\\Flagged)");
+  CHECK(watcher.line() == "* 1 FETCH (FLAGS (\\Flagged))");
+  other.command("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  CHECK(watcher.line() == "* 1 FETCH (FLAGS (\\Flagged \\Deleted))");
+  other.command("EXPUNGE");
+  CHECK(watcher.line() == "* 1 EXPUNGE");
+  CHECK(watcher.is_quiet());
+  watcher.send("DONE\r\n");
+  CHECK(watcher.line().starts_with("i OK"));
+}
+
+TEST_CASE("EXPUNGE waits until it may be told, RFC 9051 §7.5.1") {
+  house home;
+  client one(home), two(home);
+  one.login();
+  two.login();
+  for (int i = 0; i < 3; ++i) one.append("INBOX", t::first_message);
+  one.command("SELECT INBOX");
+  two.command("SELECT INBOX");
+  one.command("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  CHECK(has_line(one.command("EXPUNGE"), "* 1 EXPUNGE"));
+
+  // The other still counts three messages, and finds the second under its number.
+  const auto fetched = two.command("FETCH 2:3 (UID)");
+  CHECK(has_line(fetched, "* 2 FETCH (UID 2)"));
+  CHECK_FALSE(has_part(fetched, "EXPUNGE"));
+  CHECK_FALSE(has_part(two.command("STORE 3 +FLAGS (\\Seen)"), "EXPUNGE"));
+  CHECK_FALSE(has_part(two.command("SEARCH ALL"), "EXPUNGE"));
+  CHECK(has_part(two.command("FETCH 1 BODY.PEEK[TEXT]"), "Hello there"));
+  const auto told = two.command("NOOP");
+  CHECK(has_line(told, "* 1 EXPUNGE"));
+  CHECK_FALSE(has_part(told, "FETCH"));
+  CHECK(has_line(two.command("FETCH 2 (UID FLAGS)"), "* 2 FETCH (UID 3 FLAGS (\\Seen))"));
+}
+
+TEST_CASE("a silent STORE does not hide what others did") {
+  house home;
+  client one(home), two(home);
+  one.login();
+  two.login();
+  one.append("INBOX", t::first_message);
+  one.command("SELECT INBOX");
+  two.command("SELECT INBOX");
+  one.command("STORE 1 +FLAGS (\\Flagged)");
+  const auto said = two.command("STORE 1 +FLAGS.SILENT (\\Seen)");
+  CHECK(has_part(said, "\\Flagged"));
+}
+
+TEST_CASE("a mailbox that is removed under a session ends it") {
+  house home;
+  client one(home), two(home);
+  one.login();
+  two.login();
+  one.command("CREATE doomed");
+  two.command("SELECT doomed");
+  one.command("DELETE doomed");
+  const auto said = two.command("NOOP");
+  CHECK(has_part(said, "* BYE"));
+}
+
+TEST_CASE("a renamed mailbox stays selected") {
+  house home;
+  client one(home), two(home);
+  one.login();
+  two.login();
+  one.command("CREATE before");
+  two.command("SELECT before");
+  one.command("RENAME before after");
+  one.append("after", t::first_message);
+  CHECK(has_line(two.command("NOOP"), "* 1 EXISTS"));
+}
+
+TEST_CASE("other accounts' mail is never seen") {
+  house home;
+  client alice(home), bob(home);
+  alice.login("alice");
+  bob.login("bob");
+  alice.append("INBOX", t::first_message);
+  CHECK(has_line(alice.command("SELECT INBOX"), "* 1 EXISTS"));
+  CHECK(has_line(bob.command("SELECT INBOX"), "* 0 EXISTS"));
+}
+
+TEST_CASE("many rows: batches, pipelined commands, figures") {
+  house home;
+  client c(home);
+  c.login();
+  std::string all;
+  for (int i = 0; i < 400; ++i) {
+    const std::string message = "Subject: " + std::to_string(i) + "\r\n\r\n" + std::string(3000, 'b') + "\r\n";
+    all += "p" + std::to_string(i) + " APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message + "\r\n";
+  }
+  c.send(all);
+  for (int i = 0; i < 400; ++i) CHECK(c.line().starts_with("p" + std::to_string(i) + " OK"));
+  CHECK(has_line(c.command("SELECT INBOX"), "* 400 EXISTS"));
+  const auto bodies = c.command("FETCH 1:* (UID BODY[])");
+  CHECK(bodies.size() == 401);
+  CHECK(has_part(bodies, "Subject: 399\r\n"));
+  CHECK(c.command("FETCH 1:* (FLAGS ENVELOPE)").size() == 401);
+  CHECK(c.command("UID FETCH 1:* FLAGS").size() == 401);
+  CHECK(c.command("STORE 1:* +FLAGS (\\Answered)").size() == 401);
+  CHECK(home.figures().get_counter("imap.logins").value() == 1);
+  CHECK(home.figures().get_histogram("imap.command.fetch").count() == 3);
+}
