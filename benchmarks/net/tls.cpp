@@ -165,7 +165,8 @@ std::size_t resident() {
 }
 
 // The other process: opens connections, says one line on each, and keeps them until the pipe is closed.
-base::task<int> open_many(io_thread& loop, tls_context& context, base::endpoint to, std::vector<stream>& out, int count) {
+base::task<int> open_many(io_thread& loop, tls_context& context, base::endpoint to, std::vector<stream>& out,
+                          int count) {
   for (int i = 0; i < count; ++i) {
     auto made = co_await connect(loop, to);
     if (!made) std::abort();

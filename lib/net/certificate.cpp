@@ -28,7 +28,8 @@ bssl::UniquePtr<EVP_PKEY> make_key(key_kind kind) {
   bssl::UniquePtr<EVP_PKEY> key(EVP_PKEY_new());
   if (kind == key_kind::ecdsa_p256) {
     bssl::UniquePtr<EC_KEY> ec(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
-    if (ec == nullptr || EC_KEY_generate_key(ec.get()) != 1 || EVP_PKEY_assign_EC_KEY(key.get(), ec.get()) != 1) return nullptr;
+    if (ec == nullptr || EC_KEY_generate_key(ec.get()) != 1 || EVP_PKEY_assign_EC_KEY(key.get(), ec.get()) != 1)
+      return nullptr;
     (void)ec.release();
     return key;
   }
@@ -66,7 +67,8 @@ bool add_names(X509* certificate, const certificate_request& request) {
   const bssl::UniquePtr<GENERAL_NAMES> names(sk_GENERAL_NAME_new_null());
   for (const std::string& each : request.names) {
     const result<base::ip_address> address = base::ip_address::parse(each);
-    const bool added = address ? add_name(names.get(), GEN_IPADD, address->octets()) : add_name(names.get(), GEN_DNS, each);
+    const bool added =
+        address ? add_name(names.get(), GEN_IPADD, address->octets()) : add_name(names.get(), GEN_DNS, each);
     if (!added) return false;
   }
   for (const std::string& each : request.emails)
@@ -85,8 +87,9 @@ bool set_subject(X509* certificate, std::string_view name) {
   // X.520 allows 64 characters in a common name; the alternative names are what counts (RFC 9525 §2).
   X509_NAME* subject = X509_get_subject_name(certificate);
   const std::string_view text = name.substr(0, 64);
-  return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, reinterpret_cast<const std::uint8_t*>(text.data()),
-                                    static_cast<int>(text.size()), -1, 0) == 1;
+  return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+                                    reinterpret_cast<const std::uint8_t*>(text.data()), static_cast<int>(text.size()),
+                                    -1, 0) == 1;
 }
 
 bool set_serial(X509* certificate) {
@@ -115,11 +118,15 @@ result<certificate_pair> make(const certificate_request& request, X509* issuer, 
             set_subject(made.get(), request.names.front()) &&
             X509_set_issuer_name(made.get(), X509_get_subject_name(by)) == 1 &&
             X509_set_pubkey(made.get(), key.get()) == 1 && add_names(made.get(), request);
-  ok = ok && add_extension(made.get(), by, NID_basic_constraints, request.authority ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
-       // A leaf that signed itself states no key usage: verifiers take it for a root only when keyCertSign is not excluded.
+  ok = ok &&
+       add_extension(made.get(), by, NID_basic_constraints,
+                     request.authority ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
+       // A leaf that signed itself states no key usage: verifiers take it for a root only when keyCertSign is not
+       // excluded.
        (!(request.authority || issuer != nullptr) ||
-        add_extension(made.get(), by, NID_key_usage,
-                      request.authority ? "critical,digitalSignature,keyCertSign,cRLSign" : "critical,digitalSignature")) &&
+        add_extension(
+            made.get(), by, NID_key_usage,
+            request.authority ? "critical,digitalSignature,keyCertSign,cRLSign" : "critical,digitalSignature")) &&
        (request.authority || add_extension(made.get(), by, NID_ext_key_usage, "serverAuth,clientAuth")) &&
        add_extension(made.get(), by, NID_subject_key_identifier, "hash");
   ok = ok && X509_sign(made.get(), issuer_key == nullptr ? key.get() : issuer_key, EVP_sha256()) > 0;
@@ -138,7 +145,9 @@ explained_error cannot_write(const std::string& path) {
 
 }  // namespace
 
-result<certificate_pair> make_self_signed(const certificate_request& request) { return make(request, nullptr, nullptr); }
+result<certificate_pair> make_self_signed(const certificate_request& request) {
+  return make(request, nullptr, nullptr);
+}
 
 result<certificate_pair> make_signed(const certificate_request& request, const certificate_pair& authority) {
   const bssl::UniquePtr<BIO> certificate_in(

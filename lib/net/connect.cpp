@@ -16,17 +16,24 @@ bool is_unspecified(const base::ip_address& address) noexcept {
   return address.octets().find_first_not_of('\0') == std::string_view::npos;
 }
 
-// Waits for an operation of the socket that has been begun, at most until `deadline`.
-struct connecting {
+// A connection on its way; given up when the loop is told to stop.
+struct connecting final : stop_listener {
   connecting(io_thread::impl& loop, int fd) : socket(loop.context, fd), timer(loop.context) {}
   ~connecting() { socket.release(); }
+  void on_stopping() override {
+    std::error_code ignored;
+    socket.cancel(ignored);
+  }
   loop_descriptor socket;
   loop_timer timer;
   bool late = false;
 };
 
 base::task<status> wait_connected(io_thread& thread, int fd, std::chrono::milliseconds deadline) {
-  connecting here(thread.internals(), fd);
+  io_thread::impl& loop = thread.internals();
+  if (loop.stopping) co_return fail(base::errc::cancelled);
+  connecting here(loop, fd);
+  const auto place = loop.stop_listeners.insert(loop.stop_listeners.end(), &here);
   // Both handlers are shared owners of the mark that tells whether `here` still exists.
   auto alive = std::make_shared<connecting*>(&here);
   here.timer.expires_after(deadline);
@@ -45,6 +52,7 @@ base::task<status> wait_connected(io_thread& thread, int fd, std::chrono::millis
     });
   });
   *alive = nullptr;
+  loop.stop_listeners.erase(place);
   if (here.late) co_return fail(base::errc::timed_out);
   if (!ready) co_return ready;
   int failure = 0;

@@ -11,8 +11,8 @@
 namespace briefwerk::net {
 namespace {
 
-constexpr std::uint16_t udp_size = 1232;               // fits every path without fragments (DNS flag day 2020)
-constexpr std::chrono::seconds failure_ttl{5};         // RFC 9520 §3.2: failures are kept, one second at least
+constexpr std::uint16_t udp_size = 1232;        // fits every path without fragments (DNS flag day 2020)
+constexpr std::chrono::seconds failure_ttl{5};  // RFC 9520 §3.2: failures are kept, one second at least
 
 std::string servers_csv(const std::vector<base::endpoint>& servers) {
   std::string out;
@@ -57,7 +57,8 @@ void dns_channel::ask(const std::string& wire_name, base::dns_type type, answer_
   if (channel_ == nullptr) return done(base::dns_answer());
   std::string key = wire_name;
   key += static_cast<char>(static_cast<std::uint16_t>(type));
-  if (std::optional<base::dns_answer> known = cache_.find(key, std::chrono::steady_clock::now())) return done(std::move(*known));
+  if (std::optional<base::dns_answer> known = cache_.find(key, std::chrono::steady_clock::now()))
+    return done(std::move(*known));
   if (const auto same = asked_.find(key); same != asked_.end()) {
     same->second->waiting.push_back(std::move(done));
     return;
@@ -128,17 +129,19 @@ void dns_channel::on_socket_state(void* data, ares_socket_t fd, int readable, in
 void dns_channel::watch(const std::shared_ptr<watched>& one, ares_socket_t fd) {
   if (one->wants_read && !one->reading) {
     one->reading = true;
-    one->socket.async_wait(loop_descriptor::wait_read, [weak = weak_from_this(), one, fd](const std::error_code& error) {
-      one->reading = false;
-      if (const auto self = weak.lock(); self && !error) self->on_ready(one, fd, false);
-    });
+    one->socket.async_wait(loop_descriptor::wait_read,
+                           [weak = weak_from_this(), one, fd](const std::error_code& error) {
+                             one->reading = false;
+                             if (const auto self = weak.lock(); self && !error) self->on_ready(one, fd, false);
+                           });
   }
   if (one->wants_write && !one->writing) {
     one->writing = true;
-    one->socket.async_wait(loop_descriptor::wait_write, [weak = weak_from_this(), one, fd](const std::error_code& error) {
-      one->writing = false;
-      if (const auto self = weak.lock(); self && !error) self->on_ready(one, fd, true);
-    });
+    one->socket.async_wait(loop_descriptor::wait_write,
+                           [weak = weak_from_this(), one, fd](const std::error_code& error) {
+                             one->writing = false;
+                             if (const auto self = weak.lock(); self && !error) self->on_ready(one, fd, true);
+                           });
   }
 }
 
@@ -159,7 +162,8 @@ void dns_channel::arm() {
   timer_runs_ = true;
   const auto wait = std::chrono::seconds(soonest.tv_sec) + std::chrono::microseconds(soonest.tv_usec);
   // A question with a shorter wait may come while this one runs, so no single wait is longer than this.
-  timer_.expires_after(std::clamp<std::chrono::microseconds>(wait, std::chrono::milliseconds(1), std::chrono::milliseconds(250)));
+  timer_.expires_after(
+      std::clamp<std::chrono::microseconds>(wait, std::chrono::milliseconds(1), std::chrono::milliseconds(250)));
   timer_.async_wait([weak = weak_from_this()](const std::error_code&) {
     const auto self = weak.lock();
     if (!self) return;

@@ -16,7 +16,7 @@ using base::fail;
 
 namespace {
 
-constexpr std::size_t most_name = 255;   // RFC 1035 §2.3.4
+constexpr std::size_t most_name = 255;  // RFC 1035 §2.3.4
 constexpr std::size_t most_label = 63;
 constexpr std::uint16_t type_soa = 6, type_opt = 41, class_in = 1;
 
@@ -61,7 +61,7 @@ class reader {
   // "prior occurrence"), so each jump goes back and the chain ends.
   std::string name() {
     std::string out;
-    std::size_t from = at_;        // start of the labels that are being read
+    std::size_t from = at_;  // start of the labels that are being read
     std::size_t at = at_;
     std::optional<std::size_t> resume;
     while (ok_) {
@@ -158,7 +158,8 @@ std::optional<base::dns_record> decode_record(std::string_view message, const re
         return base::dns_mx{preference, from_wire_name(*name)};
       }
       break;
-    case dns_type::txt: return decode_text(data);
+    case dns_type::txt:
+      return decode_text(data);
     case dns_type::cname:
     case dns_type::ptr:
       if (const auto name = name_in(message, record, 0)) return base::dns_name{from_wire_name(*name)};

@@ -25,6 +25,7 @@ std::string encode_dns_query(std::uint16_t id, std::string_view wire_name, base:
 
 // `wire_name` and `type` are those of the question, which the message must repeat. errc::malformed otherwise.
 // The answer's ttl is that of a negative answer too (RFC 2308 §5); 0: not to be kept.
-base::result<base::dns_answer> decode_dns_answer(std::string_view message, std::string_view wire_name, base::dns_type type);
+base::result<base::dns_answer> decode_dns_answer(std::string_view message, std::string_view wire_name,
+                                                 base::dns_type type);
 
 }  // namespace briefwerk::net

@@ -70,7 +70,8 @@ explained<std::unique_ptr<dns_resolver>> dns_resolver::create(io_thread& thread,
 
 base::task<base::dns_answer> dns_resolver::query(std::string name, base::dns_type type) {
   base::dns_answer nothing;  // failed
-  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) co_return nothing;
+  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    co_return nothing;
   const result<std::string> wire = to_wire_name(name);
   if (!wire) {
     nothing.status = base::dns_status::no_name;  // no such name can exist (RFC 1035 §2.3.4)

@@ -94,7 +94,8 @@ class acceptor final : public stop_listener, public std::enable_shared_from_this
       if (fd < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) break;
         if (is_shortage(errno)) return back_off();
-        continue;  // the connection's own error (accept(2)): ECONNABORTED, EPROTO, ENETDOWN and so on; the next may be well
+        continue;  // the connection's own error (accept(2)): ECONNABORTED, EPROTO, ENETDOWN and so on; the next may be
+                   // well
       }
       take(descriptor(fd), storage);
       if (closed_) return;
@@ -220,7 +221,8 @@ explained<void> listener::bind(base::endpoint address, unsigned sockets) {
     made.sockets.push_back(std::move(*one));
   }
   for (const descriptor& each : made.sockets)
-    if (::listen(each.get(), impl_->options.backlog) != 0) return std::unexpected(cannot_listen(address.to_string(), errno));
+    if (::listen(each.get(), impl_->options.backlog) != 0)
+      return std::unexpected(cannot_listen(address.to_string(), errno));
   impl_->endpoints.push_back(address);
   impl_->bound.push_back(std::move(made));
   return {};

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "net/socket_address.hpp"
 #include "net/stream_core.hpp"
@@ -69,9 +68,7 @@ void stream::set_deadline(std::chrono::milliseconds duration) noexcept {
 
 status_operation stream::readable() { return status_operation(core_, detail::stream_operation::kind::readable); }
 
-read_operation stream::read_some(std::span<char> buffer) {
-  return read_operation(core_, buffer);
-}
+read_operation stream::read_some(std::span<char> buffer) { return read_operation(core_, buffer); }
 
 result<std::size_t> stream::try_read(std::span<char> buffer) {
   if (core_ == nullptr) return fail(base::errc::cancelled);
@@ -92,7 +89,8 @@ status_operation stream::start_tls_server(tls_context& context) {
 
 status_operation stream::start_tls_client(tls_context& context, std::string_view host_name) {
   constexpr auto what = detail::stream_operation::kind::handshake;
-  return status_operation(core_, what, core_ == nullptr ? std::error_code() : core_->begin_tls_client(context, host_name));
+  return status_operation(core_, what,
+                          core_ == nullptr ? std::error_code() : core_->begin_tls_client(context, host_name));
 }
 
 void stream::close() noexcept {
@@ -111,21 +109,17 @@ base::task<status> stream::shutdown(std::chrono::milliseconds linger) {
   if (!said || linger.count() <= 0) co_return said;
   // As long as the peer still sends, its input is thrown away, up to a bound.
   const auto until = std::chrono::steady_clock::now() + linger;
+  const auto usual = core_->duration;
   char dropped[4096];
   for (std::size_t budget = 1u << 20; budget > 0 && is_open();) {
-    const ssize_t got = ::recv(core_->fd, dropped, sizeof dropped, MSG_DONTWAIT);
-    if (got == 0) break;
-    if (got > 0) {
-      budget -= std::min(budget, static_cast<std::size_t>(got));
-      continue;
-    }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-    if ((errno != EAGAIN && errno != EWOULDBLOCK) || left.count() <= 0) break;
+    if (left.count() <= 0) break;
     core_->duration = left;
-    core_->ahead = core_->ahead_end = nullptr;
-    const status more = co_await readable();
-    if (!more) break;
+    const result<std::size_t> got = co_await read_some(dropped);
+    if (!got) break;
+    budget -= std::min(budget, *got);
   }
+  core_->duration = usual;
   co_return status();
 }
 
@@ -138,7 +132,9 @@ base::endpoint stream::peer() const {
   return core_->peer;
 }
 
-base::endpoint stream::local() const { return core_ == nullptr || core_->fd < 0 ? base::endpoint() : local_of(core_->fd); }
+base::endpoint stream::local() const {
+  return core_ == nullptr || core_->fd < 0 ? base::endpoint() : local_of(core_->fd);
+}
 
 void stream::set_peer(base::endpoint peer) noexcept {
   if (core_ == nullptr) return;

@@ -39,10 +39,18 @@ bool stream_core::attempt(operation& op) {
       else if (!(tls_ready && (ahead != ahead_end || SSL_pending(ssl.get()) > 0)) && !op.waiter_)
         got = progress::wants_read;  // the second attempt comes when the socket is readable
       break;
-    case operation::kind::read: got = tls_ready ? read_tls(op) : read_plain(op); break;
-    case operation::kind::write: got = tls_ready ? write_tls(op) : write_plain(op); break;
-    case operation::kind::handshake: got = handshake(op); break;
-    case operation::kind::goodbye: got = goodbye(op); break;
+    case operation::kind::read:
+      got = tls_ready ? read_tls(op) : read_plain(op);
+      break;
+    case operation::kind::write:
+      got = tls_ready ? write_tls(op) : write_plain(op);
+      break;
+    case operation::kind::handshake:
+      got = handshake(op);
+      break;
+    case operation::kind::goodbye:
+      got = goodbye(op);
+      break;
   }
   op.waits_to_write_ = got == progress::wants_write;
   return got == progress::ended;
@@ -74,10 +82,9 @@ void stream_core::wait(bool to_write) {
   bool& pending = to_write ? write_wait : read_wait;
   if (pending) return;
   pending = true;
-  socket.async_wait(to_write ? loop_descriptor::wait_write : loop_descriptor::wait_read,
-                    [self = core_reference(this), to_write](const std::error_code& error) {
-                      self->on_ready(to_write, error);
-                    });
+  socket.async_wait(
+      to_write ? loop_descriptor::wait_write : loop_descriptor::wait_read,
+      [self = core_reference(this), to_write](const std::error_code& error) { self->on_ready(to_write, error); });
 }
 
 void stream_core::on_ready(bool to_write, const std::error_code& error) {
@@ -181,7 +188,8 @@ stream_core::progress stream_core::read_plain(operation& op) {
   return progress::ended;
 }
 
-std::string_view next_chunk(std::span<const std::string_view> pieces, std::size_t& piece, std::size_t& offset) noexcept {
+std::string_view next_chunk(std::span<const std::string_view> pieces, std::size_t& piece,
+                            std::size_t& offset) noexcept {
   while (piece < pieces.size() && offset == pieces[piece].size()) {
     ++piece;
     offset = 0;
@@ -189,7 +197,8 @@ std::string_view next_chunk(std::span<const std::string_view> pieces, std::size_
   return piece < pieces.size() ? pieces[piece].substr(offset) : std::string_view();
 }
 
-void advance(std::span<const std::string_view> pieces, std::size_t& piece, std::size_t& offset, std::size_t n) noexcept {
+void advance(std::span<const std::string_view> pieces, std::size_t& piece, std::size_t& offset,
+             std::size_t n) noexcept {
   while (n > 0) {
     const std::size_t here = std::min(n, next_chunk(pieces, piece, offset).size());
     offset += here;

@@ -57,17 +57,17 @@ struct stream_core {
   bool read_wait = false, write_wait = false;  // an Asio wait is pending
   bool closed = false;
   bool tls_ready = false;
-  bool may_receive = false;                    // the running attempt may ask the socket
+  bool may_receive = false;  // the running attempt may ask the socket
   bool peer_is_set = false;
-  int socket_error = 0;                        // errno of the running attempt
-  std::error_code verification;                // of the peer's certificate, in the handshake
+  int socket_error = 0;          // errno of the running attempt
+  std::error_code verification;  // of the peer's certificate, in the handshake
   base::endpoint peer;
   std::shared_ptr<connection_permit> permit;
 
   bssl::UniquePtr<SSL> ssl;
-  std::shared_ptr<const tls_state> tls;        // certificates, ticket keys, session cache: kept as long as `ssl`
+  std::shared_ptr<const tls_state> tls;           // certificates, ticket keys, session cache: kept as long as `ssl`
   const std::string* server_end_point = nullptr;  // RFC 5929 §4 hash of our certificate, in `tls`
-  std::string session_key;                     // client: the host name, under which sessions are kept
+  std::string session_key;                        // client: the host name, under which sessions are kept
   // TLS octets received beyond what the caller had room for. Points into the thread's scratch while an attempt runs.
   const char* ahead = nullptr;
   const char* ahead_end = nullptr;

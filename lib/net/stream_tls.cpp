@@ -38,7 +38,8 @@ struct socket_bio {
       core->ahead = core->loop->scratch.get();
       core->ahead_end = core->ahead + got;
     }
-    const std::size_t n = std::min(static_cast<std::size_t>(length), static_cast<std::size_t>(core->ahead_end - core->ahead));
+    const std::size_t n =
+        std::min(static_cast<std::size_t>(length), static_cast<std::size_t>(core->ahead_end - core->ahead));
     std::memcpy(out, core->ahead, n);
     core->ahead += n;
     return static_cast<int>(n);
@@ -97,17 +98,22 @@ std::error_code handshake_error(std::uint32_t packed) noexcept {
   switch (ERR_GET_REASON(packed)) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_UNKNOWN_PROTOCOL:
-    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return errc::tls_version;
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+      return errc::tls_version;
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_SHARED_GROUP:
     case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS:
-    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: return errc::tls_no_shared_cipher;
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+      return errc::tls_no_shared_cipher;
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
-    case SSL_R_WRONG_VERSION_NUMBER: return errc::tls_not_tls;
+    case SSL_R_WRONG_VERSION_NUMBER:
+      return errc::tls_not_tls;
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-    case SSL_R_TLSV1_ALERT_CERTIFICATE_REQUIRED: return errc::certificate_missing;
-    default: return errc::tls_failed;
+    case SSL_R_TLSV1_ALERT_CERTIFICATE_REQUIRED:
+      return errc::certificate_missing;
+    default:
+      return errc::tls_failed;
   }
 }
 
@@ -116,9 +122,13 @@ std::error_code handshake_error(std::uint32_t packed) noexcept {
 // After a call of BoringSSL that did not succeed.
 stream_core::progress stream_core::tls_stopped(operation& op, int returned) {
   switch (SSL_get_error(ssl.get(), returned)) {
-    case SSL_ERROR_WANT_READ: return progress::wants_read;
-    case SSL_ERROR_WANT_WRITE: return progress::wants_write;
-    case SSL_ERROR_ZERO_RETURN: op.error_ = base::errc::end_of_stream; break;
+    case SSL_ERROR_WANT_READ:
+      return progress::wants_read;
+    case SSL_ERROR_WANT_WRITE:
+      return progress::wants_write;
+    case SSL_ERROR_ZERO_RETURN:
+      op.error_ = base::errc::end_of_stream;
+      break;
     case SSL_ERROR_SYSCALL:
       op.error_ = socket_error != 0 ? system_error(socket_error) : make_error_code(errc::tls_truncated);
       break;
@@ -138,7 +148,8 @@ stream_core::progress stream_core::read_tls(operation& op) {
   socket_error = 0;
   may_receive = true;
   // Room for one record at least; beyond that no more than the caller takes, so that little has to be kept.
-  receive_size = std::min(std::max(op.buffer_.size(), io_thread::impl::record_size) + 512, io_thread::impl::scratch_size);
+  receive_size =
+      std::min(std::max(op.buffer_.size(), io_thread::impl::record_size) + 512, io_thread::impl::scratch_size);
   progress outcome = progress::ended;
   while (op.done_ < op.buffer_.size()) {
     const auto room = static_cast<int>(std::min<std::size_t>(op.buffer_.size() - op.done_, 1u << 30));
@@ -231,7 +242,8 @@ stream_core::progress stream_core::handshake(operation& op) {
 }
 
 std::error_code stream_core::begin_tls(SSL_CTX* context) {
-  if (closed || ssl != nullptr) return closed ? make_error_code(base::errc::cancelled) : make_error_code(errc::tls_failed);
+  if (closed || ssl != nullptr)
+    return closed ? make_error_code(base::errc::cancelled) : make_error_code(errc::tls_failed);
   ssl.reset(SSL_new(context));
   BIO* bio = BIO_new(socket_bio::method());
   if (ssl == nullptr || bio == nullptr) return errc::tls_failed;

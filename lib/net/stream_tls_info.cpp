@@ -48,7 +48,8 @@ result<peer_certificate> stream::certificate_of_peer() const {
   OPENSSL_free(der);
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  if (X509_digest(x509.get(), EVP_sha256(), digest, &size) == 1) out.sha256.assign(reinterpret_cast<char*>(digest), size);
+  if (X509_digest(x509.get(), EVP_sha256(), digest, &size) == 1)
+    out.sha256.assign(reinterpret_cast<char*>(digest), size);
   out.subject = subject_line(x509.get());
   out.dns_names = subject_alt_names(x509.get(), GEN_DNS);
   out.email_addresses = subject_alt_names(x509.get(), GEN_EMAIL);

@@ -20,8 +20,9 @@ explained<std::shared_ptr<tls_context>> tls_context::server(tls_server_options o
 
 explained<std::shared_ptr<tls_context>> tls_context::client(tls_client_options options) {
   auto made = std::make_unique<impl>();
-  if (options.sessions_kept != 0) made->sessions = std::make_shared<session_cache>(options.sessions_kept);
-  auto state = make_client_state(options, made->sessions);
+  std::shared_ptr<session_cache> sessions;
+  if (options.sessions_kept != 0) sessions = std::make_shared<session_cache>(options.sessions_kept);
+  auto state = make_client_state(options, std::move(sessions));
   if (!state) return std::unexpected(std::move(state.error()));
   made->client_options = std::move(options);
   made->state = std::move(*state);
@@ -37,7 +38,11 @@ explained<void> tls_context::reload() {
     }
     return reload(std::move(options));
   }
-  auto state = make_client_state(impl_->client_options, impl_->sessions);
+  // A resumed session is not verified again: what is trusted may have changed.
+  std::shared_ptr<session_cache> sessions;
+  if (impl_->client_options.sessions_kept != 0)
+    sessions = std::make_shared<session_cache>(impl_->client_options.sessions_kept);
+  auto state = make_client_state(impl_->client_options, std::move(sessions));
   if (!state) return std::unexpected(std::move(state.error()));
   std::lock_guard lock(impl_->mutex);
   impl_->state = std::move(*state);
@@ -47,7 +52,10 @@ explained<void> tls_context::reload() {
 explained<void> tls_context::reload(tls_server_options options) {
   if (!impl_->server)
     return std::unexpected(explained_error{make_error_code(base::errc::unsupported), "not a server's TLS context"});
-  auto state = make_server_state(options, impl_->tickets);
+  // The same for client certificates: a ticket carries their verification.
+  std::shared_ptr<ticket_keys> tickets = impl_->tickets;
+  if (options.clients != client_certificates::none) tickets = std::make_shared<ticket_keys>(options.ticket_rotation);
+  auto state = make_server_state(options, std::move(tickets));
   if (!state) return std::unexpected(std::move(state.error()));
   std::lock_guard lock(impl_->mutex);
   impl_->server_options = std::move(options);

@@ -36,13 +36,14 @@ explained<std::string> read_pem_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) {
     const int why = errno != 0 ? errno : EIO;
-    return std::unexpected(
-        explained_error{{why, std::generic_category()}, "cannot read " + path + ": " + std::generic_category().message(why)});
+    return std::unexpected(explained_error{{why, std::generic_category()},
+                                           "cannot read " + path + ": " + std::generic_category().message(why)});
   }
   std::string text(most_file_size, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  if (in.bad() || text.size() == most_file_size) return std::unexpected(unusable(path, "it is a folder or far too large"));
+  if (in.bad() || text.size() == most_file_size)
+    return std::unexpected(unusable(path, "it is a folder or far too large"));
   return text;
 }
 
@@ -88,8 +89,8 @@ std::chrono::sys_seconds to_time(const ASN1_TIME* when) {
 
 std::vector<std::string> subject_alt_names(const X509* certificate, int type) {
   std::vector<std::string> out;
-  const bssl::UniquePtr<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  const bssl::UniquePtr<GENERAL_NAMES> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   if (names == nullptr) return out;
   for (std::size_t i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
@@ -135,7 +136,8 @@ explained<void> load_identity(tls_identity& identity, const certificate_files& f
 
   const bssl::UniquePtr<BIO> in = over(*certificate_text);
   const bssl::UniquePtr<X509> leaf(PEM_read_bio_X509(in.get(), nullptr, no_password, nullptr));
-  if (leaf == nullptr) return std::unexpected(unusable(files.certificate, "no certificate in it (" + last_tls_reason() + ")"));
+  if (leaf == nullptr)
+    return std::unexpected(unusable(files.certificate, "no certificate in it (" + last_tls_reason() + ")"));
   if (SSL_CTX_use_certificate(context, leaf.get()) != 1)
     return std::unexpected(unusable(files.certificate, last_tls_reason()));
   for (;;) {
@@ -146,12 +148,14 @@ explained<void> load_identity(tls_identity& identity, const certificate_files& f
   }
   const std::uint32_t end = ERR_peek_last_error();
   if (end != 0 && !(ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE))
-    return std::unexpected(unusable(files.certificate, "a certificate of its chain is broken (" + last_tls_reason() + ")"));
+    return std::unexpected(
+        unusable(files.certificate, "a certificate of its chain is broken (" + last_tls_reason() + ")"));
   ERR_clear_error();
 
   const bssl::UniquePtr<BIO> key_in = over(*key_text);
   const bssl::UniquePtr<EVP_PKEY> key(PEM_read_bio_PrivateKey(key_in.get(), nullptr, no_password, nullptr));
-  if (key == nullptr) return std::unexpected(unusable(files.key, "no unencrypted private key in it (" + last_tls_reason() + ")"));
+  if (key == nullptr)
+    return std::unexpected(unusable(files.key, "no unencrypted private key in it (" + last_tls_reason() + ")"));
   const bssl::UniquePtr<EVP_PKEY> of_certificate(X509_get_pubkey(leaf.get()));
   if (of_certificate == nullptr || EVP_PKEY_cmp(of_certificate.get(), key.get()) != 1)
     return std::unexpected(unusable(files.key, "it does not belong to the certificate in " + files.certificate));

@@ -21,12 +21,16 @@ using detail::stream_core;
 
 std::error_code verification_error(long x509_error) noexcept {
   switch (x509_error) {
-    case X509_V_OK: return {};
+    case X509_V_OK:
+      return {};
     case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID: return errc::certificate_expired;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return errc::certificate_expired;
     case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH: return errc::certificate_name;
-    default: return errc::certificate_untrusted;
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return errc::certificate_name;
+    default:
+      return errc::certificate_untrusted;
   }
 }
 
@@ -64,7 +68,8 @@ bool lists_u16(CBS list, std::initializer_list<std::uint16_t> wanted) {
   return false;
 }
 
-// ECDSA on P-256 can be used when the client verifies it (RFC 8446 §4.2.3) and, where it is bound to TLS 1.2, offers a suite.
+// ECDSA on P-256 can be used when the client verifies it (RFC 8446 §4.2.3) and, where it is bound to TLS 1.2, offers a
+// suite.
 bool takes_ecdsa(const SSL_CLIENT_HELLO& hello) {
   CBS body, list, suites;
   if (!extension(hello, TLSEXT_TYPE_signature_algorithms, body) || !CBS_get_u16_length_prefixed(&body, &list) ||
@@ -104,7 +109,8 @@ enum ssl_select_cert_result_t on_hello(const SSL_CLIENT_HELLO* hello) {
   stream_core* core = stream_core::of(hello->ssl);
   const tls_identity& chosen = core->tls->choose(*hello);
   core->server_end_point = &chosen.server_end_point;
-  if (SSL_get_SSL_CTX(hello->ssl) != chosen.context.get() && SSL_set_SSL_CTX(hello->ssl, chosen.context.get()) == nullptr)
+  if (SSL_get_SSL_CTX(hello->ssl) != chosen.context.get() &&
+      SSL_set_SSL_CTX(hello->ssl, chosen.context.get()) == nullptr)
     return ssl_select_cert_error;
   return ssl_select_cert_success;
 }
@@ -120,9 +126,8 @@ int on_ticket(SSL* ssl, std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* ci
   } else if (!keys.find(name, key, renew)) {
     return 0;
   }
-  const int cipher_ok = encrypt != 0
-                            ? EVP_EncryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, key.cipher.data(), iv)
-                            : EVP_DecryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, key.cipher.data(), iv);
+  const int cipher_ok = encrypt != 0 ? EVP_EncryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, key.cipher.data(), iv)
+                                     : EVP_DecryptInit_ex(cipher, EVP_aes_128_cbc(), nullptr, key.cipher.data(), iv);
   const int mac_ok = HMAC_Init_ex(mac, key.mac.data(), key.mac.size(), EVP_sha256(), nullptr);
   OPENSSL_cleanse(&key, sizeof key);
   if (cipher_ok != 1 || mac_ok != 1) return -1;
@@ -177,8 +182,9 @@ explained<bssl::UniquePtr<SSL_CTX>> new_context(tls_version minimum) {
 }
 
 explained<void> load_trust(SSL_CTX* context, const std::string& file, bool needed) {
-  static constexpr const char* system_files[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                                                 "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+  static constexpr const char* system_files[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                                 "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+                                                 "/etc/ssl/cert.pem"};
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   if (!file.empty()) {
     // What the administrator names is trusted as it is: a root, an intermediate or the server's own certificate.
@@ -199,7 +205,8 @@ explained<std::string> alpn_wire_form(const std::vector<std::string>& protocols)
   std::string out;
   for (const std::string& each : protocols) {
     if (each.empty() || each.size() > 255)
-      return std::unexpected(explained_error{make_error_code(base::errc::malformed), "bad ALPN protocol name '" + each + "'"});
+      return std::unexpected(
+          explained_error{make_error_code(base::errc::malformed), "bad ALPN protocol name '" + each + "'"});
     out += static_cast<char>(each.size());
     out += each;
   }
@@ -270,7 +277,8 @@ explained<std::shared_ptr<const tls_state>> make_client_state(const tls_client_o
   identity.context = std::move(*made);
   SSL_CTX* context = identity.context.get();
   explained<void> done = load_trust(context, options.ca_file, state->verify_required);
-  if (done && !options.client_certificate.certificate.empty()) done = load_identity(identity, options.client_certificate);
+  if (done && !options.client_certificate.certificate.empty())
+    done = load_identity(identity, options.client_certificate);
   if (!done) return std::unexpected(std::move(done.error()));
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(context, on_certificate, nullptr);

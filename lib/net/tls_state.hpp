@@ -60,8 +60,8 @@ class session_cache {
 
 struct tls_state {
   bool server = false;
-  bool verify_required = false;  // of the peer's certificate, where it sends one
-  std::vector<tls_identity> identities;            // server: at least one, the first is the default; client: exactly one
+  bool verify_required = false;          // of the peer's certificate, where it sends one
+  std::vector<tls_identity> identities;  // server: at least one, the first is the default; client: exactly one
   struct pair {
     const tls_identity* ecdsa = nullptr;
     const tls_identity* rsa = nullptr;
@@ -85,7 +85,6 @@ struct tls_context::impl {
   tls_server_options server_options;
   tls_client_options client_options;
   std::shared_ptr<ticket_keys> tickets;
-  std::shared_ptr<session_cache> sessions;
 };
 
 explained<std::shared_ptr<const tls_state>> make_server_state(const tls_server_options& options,
@@ -97,8 +96,8 @@ explained<std::shared_ptr<const tls_state>> make_client_state(const tls_client_o
 explained<void> load_identity(tls_identity& identity, const certificate_files& files);
 std::vector<std::string> subject_alt_names(const X509* certificate, int type);  // GEN_DNS, GEN_EMAIL
 std::string subject_line(const X509* certificate);
-std::string certificate_digest(const X509* certificate);                       // RFC 5929 §4.1
-std::string last_tls_reason();  // of BoringSSL's error queue, which it empties
+std::string certificate_digest(const X509* certificate);  // RFC 5929 §4.1
+std::string last_tls_reason();                            // of BoringSSL's error queue, which it empties
 
 // The outcome of X509_verify_cert as one of our errors; none for X509_V_OK.
 std::error_code verification_error(long x509_error) noexcept;

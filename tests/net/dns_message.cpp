@@ -21,7 +21,8 @@ struct builder {
   std::vector<std::string> answers, authorities, others;
 
   static std::string record(const std::string& name, unsigned type, unsigned ttl, const std::string& data) {
-    return name + u16(type) + u16(1) + u16(ttl >> 16) + u16(ttl & 0xffff) + u16(static_cast<unsigned>(data.size())) + data;
+    return name + u16(type) + u16(1) + u16(ttl >> 16) + u16(ttl & 0xffff) + u16(static_cast<unsigned>(data.size())) +
+           data;
   }
   std::string build() const {
     std::string out = u16(7) + u16(flags) + u16(1) + u16(static_cast<unsigned>(answers.size())) +
@@ -133,7 +134,8 @@ TEST_CASE("records of each type") {
 TEST_CASE("aliases are followed, whatever their order; circles and long chains are malformed") {
   builder b;
   const std::string one = to_wire_name("one.example").value(), two = to_wire_name("two.example").value();
-  b.answers = {builder::record(two, 1, 100, "\xc0\0\2\1"s), builder::record(one, 5, 40, two), builder::record(self, 5, 200, one),
+  b.answers = {builder::record(two, 1, 100, "\xc0\0\2\1"s), builder::record(one, 5, 40, two),
+               builder::record(self, 5, 200, one),
                builder::record(to_wire_name("stranger.example").value(), 1, 1, "\xc0\0\2\x63"s)};
   auto got = decode(b.build(), b);
   REQUIRE(got.has_value());
@@ -187,10 +189,12 @@ TEST_CASE("what is malformed") {
       {"a question, no answer", [](builder& b) { b.flags = 0x0100; }},
       {"another operation", [](builder& b) { b.flags = 0x9180; }},
       {"cut, where TCP should have brought all", [](builder& b) { b.flags = 0x8380; }},
-      {"RFC 1035 §3.4.1 an address of three octets", [](builder& b) { b.answers = {builder::record(self, 1, 1, "abc")}; }},
+      {"RFC 1035 §3.4.1 an address of three octets",
+       [](builder& b) { b.answers = {builder::record(self, 1, 1, "abc")}; }},
       {"a pointer to itself", [](builder& b) { b.answers = {builder::record("\xc0\x1d"s, 1, 1, "abcd")}; }},
       {"a pointer ahead", [](builder& b) { b.answers = {builder::record("\xc0\x40"s, 1, 1, "abcd")}; }},
-      {"RFC 1035 §4.1.4 a label type that does not exist", [](builder& b) { b.answers = {builder::record("\x80\0"s, 1, 1, "abcd")}; }},
+      {"RFC 1035 §4.1.4 a label type that does not exist",
+       [](builder& b) { b.answers = {builder::record("\x80\0"s, 1, 1, "abcd")}; }},
   };
   for (const row& r : rows) {
     CAPTURE(r.why);

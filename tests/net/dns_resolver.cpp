@@ -61,12 +61,14 @@ _25._tcp.mx1 IN TLSA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef01234
 *.wild IN A 192.0.2.9
 7.2.0.192.in-addr IN PTR host
 )";
-    for (int i = 0; i < 40; ++i) zone += "big IN TXT \"" + std::string(200, static_cast<char>('a' + i % 26)) + std::to_string(i) + "\"\n";
+    for (int i = 0; i < 40; ++i)
+      zone += "big IN TXT \"" + std::string(200, static_cast<char>('a' + i % 26)) + std::to_string(i) + "\"\n";
     save(folder_ / "zone", zone);
-    const std::string config = "server:\n  ip-address: 127.0.0.1\n  port: " + std::to_string(port_) + "\n  username: \"\"\n  chroot: \"\"\n" +
-                               "  zonesdir: \"" + (folder_ / "") + "\"\n  database: \"\"\n  pidfile: \"" + (folder_ / "pid") +
-                               "\"\n  xfrdfile: \"" + (folder_ / "xfrd") + "\"\n  zonelistfile: \"" + (folder_ / "list") +
-                               "\"\n  xfrdir: \"" + (folder_ / "") + "\"\n  server-count: 1\n" +
+    const std::string config = "server:\n  ip-address: 127.0.0.1\n  port: " + std::to_string(port_) +
+                               "\n  username: \"\"\n  chroot: \"\"\n" + "  zonesdir: \"" + (folder_ / "") +
+                               "\"\n  database: \"\"\n  pidfile: \"" + (folder_ / "pid") + "\"\n  xfrdfile: \"" +
+                               (folder_ / "xfrd") + "\"\n  zonelistfile: \"" + (folder_ / "list") + "\"\n  xfrdir: \"" +
+                               (folder_ / "") + "\"\n  server-count: 1\n" +
                                "remote-control:\n  control-enable: no\nzone:\n  name: example.org\n  zonefile: zone\n";
     save(folder_ / "nsd.conf", config);
     pid_ = ::fork();
@@ -163,7 +165,10 @@ TEST_CASE("a real name server") {
     CHECK(got.records.size() == 40);
   }
   SUBCASE("names that are not asked") {
-    CHECK(ask("b\xc3\xbc" "cher.example.org", dns_type::a).status == dns_status::failed);
+    CHECK(ask("b\xc3\xbc"
+              "cher.example.org",
+              dns_type::a)
+              .status == dns_status::failed);
     CHECK(ask("a..example.org", dns_type::a).status == dns_status::no_name);
     CHECK(ask(std::string(64, 'a').append(".example.org").c_str(), dns_type::a).status == dns_status::no_name);
   }
@@ -173,7 +178,8 @@ TEST_CASE("a real name server") {
     REQUIRE(shared.has_value());
     threads.start();
     std::atomic<int> found{0}, ended{0};
-    auto one = [](dns_resolver& with, std::string name, std::atomic<int>& good, std::atomic<int>& all) -> base::task<void> {
+    auto one = [](dns_resolver& with, std::string name, std::atomic<int>& good,
+                  std::atomic<int>& all) -> base::task<void> {
       const auto got = co_await with.query(std::move(name), dns_type::a);
       if (got.status == dns_status::found) ++good;
       ++all;

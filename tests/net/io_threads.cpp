@@ -39,7 +39,8 @@ base::task<void> converse(io_thread& thread, base::endpoint to, tls_context& con
     status secured = made ? status() : fail(made.error());
     if (made) secured = co_await made->start_tls_client(context, "localhost");
     for (int i = 0; secured && i < 20; ++i) {
-      const std::string line = "line " + std::to_string(i) + std::string(static_cast<std::size_t>(i) * 97, '.') + "\r\n";
+      const std::string line =
+          "line " + std::to_string(i) + std::string(static_cast<std::size_t>(i) * 97, '.') + "\r\n";
       const status sent = co_await made->write(line);
       if (!sent) break;
       const result<std::string> back = co_await read_exactly(*made, line.size());
@@ -60,7 +61,8 @@ base::task<void> send_all(stream& to, std::uint64_t size, bool& good) {
     block.resize(static_cast<std::size_t>(std::min<std::uint64_t>(size - at, 100003)));
     for (char& c : block) c = octet_at(at++);
     const std::string_view whole = block;
-    const std::string_view pieces[] = {whole.substr(0, 1), whole.substr(1, block.size() / 2), whole.substr(1 + std::min(block.size() - 1, block.size() / 2))};
+    const std::string_view pieces[] = {whole.substr(0, 1), whole.substr(1, block.size() / 2),
+                                       whole.substr(1 + std::min(block.size() - 1, block.size() / 2))};
     const status sent = co_await to.write(pieces);
     if (!sent) co_return;
   }
@@ -107,7 +109,8 @@ void big_transfer(bool tls) {
     ++count;
   };
   door.start(threads[0], [&](stream s, io_thread& thread) {
-    base::spawn_here(thread, both_ways(std::move(s), tls ? contexts.server.get() : nullptr, nullptr, size, server_good, ended));
+    base::spawn_here(thread,
+                     both_ways(std::move(s), tls ? contexts.server.get() : nullptr, nullptr, size, server_good, ended));
   });
   threads.start();
   auto client = [&both_ways](io_thread& thread, base::endpoint to, tls_context* context, std::uint64_t octets,
@@ -135,7 +138,8 @@ TEST_CASE("a hundred connections at once over TLS, on two threads") {
   listener door;
   REQUIRE(door.bind(loopback(), threads.size()).has_value());
   std::atomic<int> good{0}, ended{0};
-  door.start(threads, [&](stream s, io_thread& thread) { base::spawn_here(thread, echo_tls(std::move(s), *contexts.server)); });
+  door.start(threads,
+             [&](stream s, io_thread& thread) { base::spawn_here(thread, echo_tls(std::move(s), *contexts.server)); });
   threads.start();
   for (unsigned i = 0; i < 100; ++i) {
     io_thread& thread = threads[i % 2];

@@ -143,7 +143,7 @@ TEST_CASE("a Unix socket: permissions, a stale file, a living one, gone at the e
   }
   listener door;
   REQUIRE(door.bind_unix(path, 0660).has_value());
-  struct stat about {};
+  struct stat about{};
   REQUIRE(::stat(path.c_str(), &about) == 0);
   CHECK((about.st_mode & 0777) == 0660);
   listener second;

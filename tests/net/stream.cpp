@@ -315,7 +315,8 @@ TEST_CASE("a stream without a connection") {
     const auto got = co_await none.read_some(buffer);
     const status sent = co_await none.write("x");
     const status closed = co_await none.shutdown();
-    co_return got.error() == base::errc::cancelled && sent.error() == base::errc::cancelled && !closed && !none.is_open();
+    co_return got.error() == base::errc::cancelled&& sent.error() == base::errc::cancelled && !closed &&
+        !none.is_open();
   };
   CHECK(run(loop, body()));
 }

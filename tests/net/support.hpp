@@ -38,7 +38,8 @@ inline certificate_files save(const temporary_folder& folder, const std::string&
   return out;
 }
 
-inline certificate_files self_signed(const temporary_folder& folder, const std::string& name, certificate_request request) {
+inline certificate_files self_signed(const temporary_folder& folder, const std::string& name,
+                                     certificate_request request) {
   const result<certificate_pair> made = make_self_signed(request);
   REQUIRE(made.has_value());
   return save(folder, name, *made);
@@ -48,7 +49,9 @@ inline certificate_files self_signed(const temporary_folder& folder, const std::
 template <class T>
 T run(io_thread& loop, base::task<T> work) {
   std::optional<T> out;
-  auto wrap = [](base::task<T> inner, std::optional<T>& into) -> base::task<void> { into.emplace(co_await std::move(inner)); };
+  auto wrap = [](base::task<T> inner, std::optional<T>& into) -> base::task<void> {
+    into.emplace(co_await std::move(inner));
+  };
   base::spawn(loop, wrap(std::move(work), out));
   for (int i = 0; i < 6000 && !out; ++i) loop.run_for(10ms);
   REQUIRE(out.has_value());

@@ -259,7 +259,8 @@ TEST_CASE("reload: new handshakes see new files, a broken file changes nothing a
       {"no PEM", f.files.certificate, "garbage", f.files.certificate},
       {"empty", f.files.key, "", f.files.key},
       {"a key that belongs to another certificate", f.files.key, foreign.key, f.files.key},
-      {"a chain that breaks off", f.files.certificate, foreign.certificate + "-----BEGIN CERTIFICATE-----\nMIIB\n", f.files.certificate},
+      {"a chain that breaks off", f.files.certificate, foreign.certificate + "-----BEGIN CERTIFICATE-----\nMIIB\n",
+       f.files.certificate},
   };
   for (const row& r : rows) {
     CAPTURE(r.why);
@@ -461,8 +462,12 @@ TEST_CASE("files that cannot be used") {
   };
   const row rows[] = {
       {"no certificate", {}, "no TLS certificate is configured"},
-      {"no file", {.certificates = {{"/nonexistent/a.pem", "/nonexistent/a.key"}}}, "cannot read /nonexistent/a.pem: No such file or directory"},
-      {"key and certificate swapped", {.certificates = {{f.files.key, f.files.certificate}}}, "cannot use " + f.files.key},
+      {"no file",
+       {.certificates = {{"/nonexistent/a.pem", "/nonexistent/a.key"}}},
+       "cannot read /nonexistent/a.pem: No such file or directory"},
+      {"key and certificate swapped",
+       {.certificates = {{f.files.key, f.files.certificate}}},
+       "cannot use " + f.files.key},
   };
   for (const row& r : rows) {
     CAPTURE(r.why);

@@ -18,11 +18,11 @@ struct certificate_pair {
 enum class key_kind : unsigned char { ecdsa_p256, rsa_2048 };
 
 struct certificate_request {
-  std::vector<std::string> names;       // DNS names and IP addresses, the first becomes the common name; at least one
-  int days = 365;                       // negative: expired already
+  std::vector<std::string> names;  // DNS names and IP addresses, the first becomes the common name; at least one
+  int days = 365;                  // negative: expired already
   key_kind key = key_kind::ecdsa_p256;
-  bool authority = false;               // may sign others
-  std::vector<std::string> emails;      // rfc822Name entries, for client certificates
+  bool authority = false;           // may sign others
+  std::vector<std::string> emails;  // rfc822Name entries, for client certificates
 };
 
 // Signed by itself. errc::malformed: no name, or one longer than 253 octets.

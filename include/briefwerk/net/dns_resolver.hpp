@@ -18,12 +18,12 @@
 namespace briefwerk::net {
 
 struct dns_resolver_options {
-  std::vector<base::endpoint> servers;               // empty: those of /etc/resolv.conf
-  std::chrono::milliseconds timeout{2000};           // of the first try; c-ares doubles it
-  int tries = 3;                                     // for each server
-  std::size_t cache_entries = 10000;                 // for each thread; 0: no cache
+  std::vector<base::endpoint> servers;      // empty: those of /etc/resolv.conf
+  std::chrono::milliseconds timeout{2000};  // of the first try; c-ares doubles it
+  int tries = 3;                            // for each server
+  std::size_t cache_entries = 10000;        // for each thread; 0: no cache
   std::chrono::seconds longest_ttl{86400};
-  std::chrono::seconds longest_negative_ttl{900};    // RFC 2308 §5
+  std::chrono::seconds longest_negative_ttl{900};  // RFC 2308 §5
   // Whether the servers' AD bit is believed: a validating resolver on this machine, or behind a trusted link.
   bool trust_authenticated = false;
 };

@@ -42,16 +42,16 @@ struct tls_info {
   std::string server_name;  // SNI as the client sent it
   std::string alpn;         // agreed protocol, or empty
   bool resumed = false;
-  bool peer_certificate = false;           // the peer sent one
-  bool peer_verified = false;              // and it was verified, the host name included
-  std::error_code peer_verification;       // why not, where it was not
+  bool peer_certificate = false;      // the peer sent one
+  bool peer_verified = false;         // and it was verified, the host name included
+  std::error_code peer_verification;  // why not, where it was not
 };
 
 // The peer's own certificate, for SASL EXTERNAL and for logs.
 struct peer_certificate {
-  std::string sha256;                      // of the DER form, raw octets
-  std::string subject;                     // one line, RFC 2253
-  std::vector<std::string> dns_names;      // subjectAltName
+  std::string sha256;                  // of the DER form, raw octets
+  std::string subject;                 // one line, RFC 2253
+  std::vector<std::string> dns_names;  // subjectAltName
   std::vector<std::string> email_addresses;
   std::string der;
 };
@@ -85,10 +85,10 @@ class stream_operation {
   std::span<char> buffer_;
   std::span<const std::string_view> pieces_;
   std::string_view single_;
-  std::size_t done_ = 0;     // octets moved
-  std::size_t piece_ = 0;    // write: next piece
-  std::size_t offset_ = 0;   // write: within it
-  std::size_t record_ = 0;   // write: plaintext octets of a TLS record that waits for the socket
+  std::size_t done_ = 0;    // octets moved
+  std::size_t piece_ = 0;   // write: next piece
+  std::size_t offset_ = 0;  // write: within it
+  std::size_t record_ = 0;  // write: plaintext octets of a TLS record that waits for the socket
   kind kind_;
   bool waits_to_write_ = false;
   bool ended_ = false;
@@ -126,7 +126,8 @@ class [[nodiscard]] status_operation : public detail::stream_operation {
     error_ = known;
     ended_ = static_cast<bool>(known);
   }
-  status_operation(detail::stream_core* core, std::span<const std::string_view> pieces, std::string_view single) noexcept
+  status_operation(detail::stream_core* core, std::span<const std::string_view> pieces,
+                   std::string_view single) noexcept
       : stream_operation(core, kind::write) {
     pieces_ = pieces;
     single_ = single;
@@ -166,8 +167,8 @@ class stream {
   status_operation write(std::span<const std::string_view> pieces);
   status_operation write(std::string_view text);
 
-  // The handshake. `context` is used until the handshake ends; what was read in the clear before belongs to the caller, who
-  // must not use it any more (RFC 3207 §4.2). After an error only close() makes sense.
+  // The handshake. `context` is used until the handshake ends; what was read in the clear before belongs to the caller,
+  // who must not use it any more (RFC 3207 §4.2). After an error only close() makes sense.
   status_operation start_tls_server(tls_context& context);
   // `host_name`: A-label form or an IP address, for SNI and for verification.
   status_operation start_tls_client(tls_context& context, std::string_view host_name);
@@ -184,7 +185,7 @@ class stream {
   // Only the operation that reads: an IDLE session that has news ends its wait for the client with it.
   void cancel_read() noexcept;
 
-  base::endpoint peer() const;   // 0.0.0.0:0 for a Unix socket
+  base::endpoint peer() const;  // 0.0.0.0:0 for a Unix socket
   base::endpoint local() const;
   // Another peer address from now on, for instance from the PROXY protocol.
   void set_peer(base::endpoint peer) noexcept;

@@ -36,9 +36,9 @@ struct tls_server_options {
   std::vector<certificate_files> certificates;
   tls_version minimum = tls_version::v1_2;
   client_certificates clients = client_certificates::none;
-  std::string client_ca_file;              // PEM; who signs client certificates. Empty: the system's
-  std::vector<std::string> alpn;           // in order of preference; empty: not spoken. No match: goes on without
-  bool tickets = true;                     // resumption without a cache; keys live in memory only
+  std::string client_ca_file;     // PEM; who signs client certificates. Empty: the system's
+  std::vector<std::string> alpn;  // in order of preference; empty: not spoken. No match: goes on without
+  bool tickets = true;            // resumption without a cache; keys live in memory only
   std::chrono::seconds ticket_rotation{12 * 3600};  // a ticket is good for one to two rotations
 };
 
@@ -49,11 +49,11 @@ enum class peer_verification : std::uint8_t {
 
 struct tls_client_options {
   peer_verification verification = peer_verification::required;
-  std::string ca_file;                     // PEM; empty: the system's, /etc/ssl/certs/ca-certificates.crt and the like
+  std::string ca_file;  // PEM; empty: the system's, /etc/ssl/certs/ca-certificates.crt and the like
   tls_version minimum = tls_version::v1_2;
-  certificate_files client_certificate;    // empty: none
+  certificate_files client_certificate;  // empty: none
   std::vector<std::string> alpn;
-  std::size_t sessions_kept = 1000;        // for resumption, by host name; 0: none
+  std::size_t sessions_kept = 1000;  // for resumption, by host name; 0: none
 };
 
 class tls_context {
@@ -65,8 +65,9 @@ class tls_context {
   tls_context(const tls_context&) = delete;
   tls_context& operator=(const tls_context&) = delete;
 
-  // Reads all files again. New handshakes use them; sessions that run are not touched, tickets stay good. On an error
-  // everything stays as it was.
+  // Reads all files again. New handshakes use them; sessions that run are not touched, tickets stay good, but
+  // for those of sessions that asked for client certificates, and those that a client keeps. On an error everything
+  // stays as it was.
   explained<void> reload();
   // The same with other files or options.
   explained<void> reload(tls_server_options options);

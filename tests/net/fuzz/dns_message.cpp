@@ -11,8 +11,9 @@ using namespace briefwerk;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  static constexpr base::dns_type types[] = {base::dns_type::a,   base::dns_type::cname, base::dns_type::ptr, base::dns_type::mx,
-                                             base::dns_type::txt, base::dns_type::aaaa,  base::dns_type::tlsa};
+  static constexpr base::dns_type types[] = {base::dns_type::a,   base::dns_type::cname, base::dns_type::ptr,
+                                             base::dns_type::mx,  base::dns_type::txt,   base::dns_type::aaaa,
+                                             base::dns_type::tlsa};
   const base::dns_type type = types[data[0] % std::size(types)];
   const std::string_view message(reinterpret_cast<const char*>(data) + 1, size - 1);
   std::string name;
