@@ -61,7 +61,7 @@ TEST_CASE("FETCH answers from the index, the summary and the message") {
   };
   const row rows[] = {
       {"flags and keywords", "FETCH 1 FLAGS", "* 1 FETCH (FLAGS (\\Flagged work))"},
-      {"the UID form names the UID", "UID FETCH 1 (FLAGS)", "* 1 FETCH (UID 1 FLAGS (\\Flagged work))"},
+      {"the UID form names the UID", "UID FETCH 1 (FLAGS)", "* 1 FETCH (FLAGS (\\Flagged work) UID 1)"},
       {"the date is shown in UTC", "FETCH 1 INTERNALDATE", "* 1 FETCH (INTERNALDATE \" 5-Jan-2026 10:00:00 +0000\")"},
       {"envelope of the summary", "FETCH 1 ENVELOPE",
        "* 1 FETCH (ENVELOPE (\"Mon, 5 Jan 2026 10:00:00 +0000\" \"Gr=?utf-8?q?=C3=BC?=sse\" ((\"Anna\" NIL \"anna\" "
@@ -72,7 +72,7 @@ TEST_CASE("FETCH answers from the index, the summary and the message") {
       {"a part that is not there", "FETCH 2 BODY.PEEK[7]", "* 2 FETCH (BODY[7] NIL)"},
       {"its MIME header", "FETCH 2 BODY.PEEK[1.MIME]", "* 2 FETCH (BODY[1.MIME] {28}\r\nContent-Type: text/plain\r\n\r\n)"},
       {"chosen fields", "FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]",
-       "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {38}\r\nSubject: Gr=?utf-8?q?=C3=BC?=sse\r\n\r\n)"},
+       "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {36}\r\nSubject: Gr=?utf-8?q?=C3=BC?=sse\r\n\r\n)"},
       {"the text", "FETCH 1 BODY.PEEK[TEXT]", "* 1 FETCH (BODY[TEXT] {13}\r\nHello there\r\n)"},
       {"decoded, RFC 3516", "FETCH 2 BINARY.SIZE[2]", "* 2 FETCH (BINARY.SIZE[2] 3)"},
   };
