@@ -74,7 +74,7 @@ class arena_list {
 
   T& push_back(const T& value) {
     if (size_ == capacity_) {
-      const auto capacity = capacity_ == 0 ? std::size_t{4} : capacity_ * 2;
+      const auto capacity = capacity_ == 0 ? std::size_t{8} : capacity_ * 2;
       T* moved = memory_.take<T>(capacity);
       if (size_ != 0) std::memcpy(static_cast<void*>(moved), data_, size_ * sizeof(T));
       data_ = moved;

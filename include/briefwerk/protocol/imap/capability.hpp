@@ -15,6 +15,8 @@ namespace briefwerk::protocol::imap {
 enum class literal_rule : std::uint8_t { none, minus, plus };  // RFC 7888: none is offered, LITERAL-, LITERAL+
 
 struct capabilities {
+  // IMAP4rev2 includes most of what follows whether it is switched on or not (RFC 9051 appendix E), BINARY in FETCH,
+  // SEARCHRES and LITERAL- among it: the session takes these commands from any client then.
   bool imap4rev1 = true, imap4rev2 = true;
   bool sasl_ir = true, enable = true, idle = true, name_space = true, id = true, uidplus = true, unselect = true,
        children = true, move = true, esearch = true, special_use = true, create_special_use = true, list_extended = true,

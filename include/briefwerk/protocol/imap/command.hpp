@@ -126,7 +126,9 @@ struct expunge_command {
 };
 struct search_command {
   bool by_uid = false;
-  bool extended = false;          // RETURN was given; without options it means ALL
+  // RETURN was given (without options it means ALL): the answer is ESEARCH. After ENABLE IMAP4rev2 it always is, and
+  // returns 0 then means ALL (RFC 9051 §6.4.4).
+  bool extended = false;
   search_return returns = 0;
   search_program program;
 };

@@ -34,6 +34,11 @@ constexpr fetch_kinds bit(fetch_kind kind) noexcept { return 1u << static_cast<u
 
 enum class section_text : std::uint8_t { whole, header, header_fields, header_fields_not, text, mime };
 
+// In octets; length is never 0.
+struct partial_range {
+  std::uint64_t offset = 0, length = 0;
+};
+
 struct fetch_item {
   fetch_kind kind = fetch_kind::flags;
   // Of section, binary, binary_size; the rfc822 kinds have their section filled in as well.
@@ -41,10 +46,7 @@ struct fetch_item {
   section_text text = section_text::whole;
   std::span<const std::uint32_t> part;       // "1.2"; empty: the message itself
   std::span<const std::string_view> fields;  // of header_fields and header_fields_not, as written
-  struct range {
-    std::uint64_t offset = 0, length = 0;    // length is never 0
-  };
-  std::optional<range> partial;
+  std::optional<partial_range> partial;
   bool lazy = false;                         // PREVIEW (LAZY)
 };
 

@@ -87,7 +87,9 @@ bool read_item(scanner& in, fetch_item& item) {
   if (!in.item_name(name)) return false;
   const item_name* found = nullptr;
   for (const auto& candidate : names) {
-    if (is_word(name, candidate.name)) found = &candidate;
+    if (!is_word(name, candidate.name)) continue;
+    found = &candidate;
+    break;
   }
   if (found == nullptr) return in.refuse(errc::bad_argument);
   item.kind = found->kind;
