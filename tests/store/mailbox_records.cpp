@@ -232,6 +232,17 @@ TEST_CASE("damaged rows are refused by name") {
     put(key, value);
   }
   CHECK(refused > 20);
+
+  // A damaged mailbox does not keep a message from its other recipients.
+  REQUIRE(base::sync_wait(mail.create_account("b")));
+  const std::string head = keys::of_mailbox(keys::head, inbox);
+  const std::string good = (*(*shared->read("a/a"))->get(head))->str();
+  put(head, "?");
+  const auto both = base::sync_wait(mail.deliver({"m", "s"}, {{.account = "a"}, {.account = "b"}}, {}));
+  REQUIRE(both);
+  CHECK((*both)[0].error() == base::errc::corrupt);
+  CHECK((*both)[1]);
+  put(head, good);
   CHECK(base::sync_wait(mail.snapshot("a", inbox)));
 }
 

@@ -204,7 +204,8 @@ class mailbox_store {
   virtual base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) = 0;
 
   // Delivery: one durable, atomic commit for all targets and the queue. The answer has one result for each target, in
-  // order: a target over quota, say, fails alone. When the commit itself fails, nothing was stored anywhere.
+  // order: a target over quota, or one whose mailbox is damaged, fails alone. When the commit itself fails, nothing was
+  // stored anywhere.
   virtual base::task<base::result<std::vector<base::result<appended>>>> deliver(message_source message,
                                                                                 std::vector<local_target> targets,
                                                                                 std::vector<queue_item> queue) = 0;

@@ -62,9 +62,10 @@ base::status delivery::store(std::size_t target, const view& now, const blob_ref
     return {};
   }
   out.writes().clear();
-  // What the store cannot read or write is no refusal: the sender is to try again.
+  // One damaged or exhausted mailbox must not keep the message from the others; a failing engine keeps it from all.
   const std::error_code why = results_[target].error();
-  if (policy_ == refusal::target_alone && why.category() == store_category()) return {};
+  const bool its_own = why.category() == store_category() || why == base::errc::corrupt || why == base::errc::limit_exceeded;
+  if (policy_ == refusal::target_alone && its_own) return {};
   return base::fail(why);
 }
 

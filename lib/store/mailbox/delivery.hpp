@@ -22,7 +22,7 @@ message_facts facts_of(const message_source& message, const base::crypto& crypto
 class delivery {
  public:
   enum class refusal : std::uint8_t {
-    target_alone,  // what one mailbox refuses (quota, no such mailbox) is its own result
+    target_alone,  // what is one mailbox's own (quota, no such mailbox, a damaged row) is its own result
     everything,    // fails the transaction
   };
   delivery(store_core& core, message_source message, std::vector<local_target> targets, std::vector<queue_item> queue,
