@@ -1,0 +1,232 @@
+// IMAP from end to end: a server on a loopback socket over TLS with the memory store, one client that reads all octets.
+// Server and client have a thread each, so the client's share of decrypting is hidden where there are two cores.
+
+#include <benchmark/benchmark.h>
+#include <stdlib.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/mail/summary.hpp"
+#include "briefwerk/net/net.hpp"
+#include "briefwerk/server/account_authenticator.hpp"
+#include "briefwerk/server/imap_server.hpp"
+#include "briefwerk/store/local_store.hpp"
+
+namespace {
+
+using namespace briefwerk;
+using namespace std::chrono_literals;
+
+std::string message(std::size_t number, std::size_t size) {
+  std::string out = "From: Load <load@sender.test>\r\nTo: <u01@bench.test>\r\nSubject: load " + std::to_string(number) +
+                    "\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\nMessage-ID: <" + std::to_string(number) +
+                    "@load.sender.test>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n";
+  while (out.size() + 2 < size) out.append(std::min<std::size_t>(76, size - 2 - out.size()), 'b').append("\r\n");
+  return out;
+}
+
+template <class T>
+T run(net::io_thread& loop, base::task<T> work) {
+  std::optional<T> out;
+  auto wrap = [](base::task<T> inner, std::optional<T>& into, net::io_thread& on) -> base::task<void> {
+    into.emplace(co_await std::move(inner));
+    on.post([] {});
+  };
+  base::spawn(loop, wrap(std::move(work), out, loop));
+  while (!out) loop.run_for(1ms);
+  return std::move(*out);
+}
+
+class house {
+ public:
+  static house& instance() {
+    static house one;
+    return one;
+  }
+
+  net::io_thread& loop() noexcept { return loop_; }
+  net::tls_context& client_tls() noexcept { return *client_tls_; }
+  base::endpoint address() const { return server_->endpoints().front(); }
+
+ private:
+  house() : crypto_(crypto::make_boringssl()), store_(store::make_memory_store(*crypto_, base::system_clock())), threads_(1) {
+    base::sync_wait(furnish());
+    logins_ = std::make_unique<server::account_authenticator>(
+        store_->directory(), *crypto_, base::system_clock(),
+        server::account_authenticator_options{.host = "localhost", .decoy_secret = "0123456789abcdef", .disabled = {},
+                                              .recoverable_secrets = true, .threads = 1, .remember = 300s, .remembered = 100});
+    server::imap_options options;
+    options.mail = &store_->mailboxes();
+    options.logins = logins_.get();
+    options.crypto = crypto_.get();
+    options.implicit_tls = true;
+    std::string folder = (std::filesystem::temp_directory_path() / "briefwerk-bench-XXXXXX").string();
+    if (::mkdtemp(folder.data()) == nullptr) std::abort();
+    net::certificate_request request;
+    request.names = {"localhost"};
+    const auto pair = net::make_self_signed(request);
+    if (!pair || !net::write_file(folder + "/c.pem", pair->certificate) || !net::write_file(folder + "/c.key", pair->key))
+      std::abort();
+    net::tls_server_options tls;
+    tls.certificates.push_back({folder + "/c.pem", folder + "/c.key"});
+    options.tls = *net::tls_context::server(std::move(tls));
+    net::tls_client_options client;
+    client.verification = net::peer_verification::recorded;
+    client_tls_ = *net::tls_context::client(std::move(client));
+    std::filesystem::remove_all(folder);
+    server_ = std::make_unique<server::imap_server>(std::move(options));
+    if (!server_->listen(*base::endpoint::parse("127.0.0.1:0"))) std::abort();
+    threads_.start();
+    server_->start(threads_);
+  }
+  ~house() {
+    server_->stop();
+    threads_.stop(0ms);
+  }
+
+  base::task<void> furnish() {
+    store::domain here;
+    here.name = "bench.test";
+    auto put = co_await store_->directory().put_domain(std::move(here));
+    store::account one;
+    one.login = "u01@bench.test";
+    one.credentials = {"{PLAIN}pw-u01"};
+    auto added = co_await store_->directory().add_account(std::move(one));
+    if (!put || !added) std::abort();
+    auto made = co_await store_->mailboxes().create_account(added->id);
+    if (!made) std::abort();
+    for (const char* name : {"Many", "Bodies"}) {
+      auto box = co_await store_->mailboxes().create(added->id, name, std::nullopt);
+      const bool many = box && box->name == "Many";
+      const std::size_t count = many ? 100000 : 10000, size = many ? 400 : 4096;
+      for (std::size_t first = 0; first < count; first += 1000) {
+        std::vector<std::string> octets, summaries;
+        for (std::size_t i = first; i < first + 1000; ++i) {
+          octets.push_back(message(i, size));
+          summaries.push_back(mail::encode_summary(mail::summarise(octets.back())));
+        }
+        std::vector<store::message_source> pieces;
+        std::vector<store::local_target> targets(1000);
+        for (std::size_t i = 0; i < 1000; ++i) {
+          pieces.push_back({.octets = octets[i], .summary = summaries[i]});
+          targets[i].account = added->id;
+          targets[i].mailbox = name;
+        }
+        auto stored = co_await store_->mailboxes().append(std::move(pieces), std::move(targets));
+        if (!stored) std::abort();
+      }
+    }
+  }
+
+  std::unique_ptr<base::crypto> crypto_;
+  std::unique_ptr<store::local_store> store_;
+  std::unique_ptr<server::account_authenticator> logins_;
+  net::io_threads threads_;
+  net::io_thread loop_;
+  std::shared_ptr<net::tls_context> client_tls_;
+  std::unique_ptr<server::imap_server> server_;
+};
+
+class client {
+ public:
+  explicit client(house& at) : at_(at) {
+    auto made = run(at.loop(), net::connect(at.loop(), at.address()));
+    stream_ = std::move(*made);
+    (void)run(at.loop(), handshake());
+    (void)run(at.loop(), read());
+    command("LOGIN u01@bench.test pw-u01");
+  }
+  ~client() {
+    stream_.close();
+    at_.loop().run_for(1ms);
+  }
+  // Octets of the answer.
+  std::size_t command(const std::string& text) {
+    const auto size = run(at_.loop(), exchange(text));
+    if (!size) std::abort();
+    return *size;
+  }
+
+ private:
+  base::task<base::status> handshake() { co_return co_await stream_.start_tls_client(at_.client_tls(), "localhost"); }
+  base::task<base::result<std::size_t>> read() { co_return co_await stream_.read_some(buffer_); }
+  base::task<base::result<std::size_t>> exchange(std::string text) {
+    const std::string out = "t " + text + "\r\n";
+    const auto sent = co_await stream_.write(out);
+    if (!sent) co_return base::fail(sent.error());
+    // The tagged line is short, so its beginning is in the last octets; "\r\nt " occurs nowhere else.
+    std::size_t total = 0;
+    std::string end = "\r\n";
+    for (;;) {
+      const auto got = co_await stream_.read_some(buffer_);
+      if (!got) co_return base::fail(got.error());
+      total += *got;
+      end.append(buffer_.data() + (*got > 256 ? *got - 256 : 0), std::min<std::size_t>(*got, 256));
+      if (end.size() > 512) end.erase(0, end.size() - 512);
+      const auto tagged = end.rfind("\r\nt ");
+      if (tagged == end.npos || !end.ends_with("\r\n") || tagged + 4 > end.size()) continue;
+      if (end.compare(tagged + 4, 2, "OK") != 0) co_return base::fail(base::errc::malformed);
+      co_return total;
+    }
+  }
+
+  house& at_;
+  net::stream stream_;
+  std::vector<char> buffer_ = std::vector<char>(1u << 16);
+};
+
+void fetch(benchmark::State& state, const char* mailbox, const char* command, std::int64_t messages) {
+  client one(house::instance());
+  one.command(std::string("SELECT ") + mailbox);
+  std::size_t octets = 0;
+  for (auto _ : state) octets += one.command(command);
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * messages);
+  state.SetBytesProcessed(static_cast<std::int64_t>(octets));
+}
+
+void imap_fetch_flags(benchmark::State& state) { fetch(state, "Many", "FETCH 1:* (FLAGS)", 100000); }
+void imap_fetch_envelope(benchmark::State& state) { fetch(state, "Many", "FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)", 100000); }
+void imap_fetch_body(benchmark::State& state) { fetch(state, "Bodies", "FETCH 1:* (BODY.PEEK[])", 10000); }
+void imap_search_subject(benchmark::State& state) { fetch(state, "Many", "SEARCH SUBJECT needle", 100000); }
+void imap_search_body(benchmark::State& state) { fetch(state, "Bodies", "SEARCH BODY needle", 10000); }
+void imap_select(benchmark::State& state) { fetch(state, "Many", "SELECT Many", 1); }
+void imap_noop(benchmark::State& state) { fetch(state, "Many", "NOOP", 1); }
+
+void imap_store_one(benchmark::State& state) {
+  client one(house::instance());
+  one.command("SELECT Many");
+  std::size_t number = 0;
+  for (auto _ : state) {
+    number = (number + 977) % 100000;
+    one.command("STORE " + std::to_string(number + 1) + (number % 2 != 0 ? " +FLAGS (\\Flagged)" : " -FLAGS (\\Flagged)"));
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+
+void imap_append(benchmark::State& state) {
+  client one(house::instance());
+  const std::string octets = message(1, 4096);
+  const std::string command = "APPEND INBOX {" + std::to_string(octets.size()) + "+}\r\n" + octets;
+  for (auto _ : state) one.command(command);
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+
+BENCHMARK(imap_fetch_flags)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(imap_fetch_envelope)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(imap_fetch_body)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(imap_search_subject)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(imap_search_body)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(imap_select)->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK(imap_noop)->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK(imap_store_one)->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK(imap_append)->Unit(benchmark::kMicrosecond)->UseRealTime();
+
+}  // namespace
