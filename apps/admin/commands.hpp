@@ -34,7 +34,7 @@ mail::mailbox_address address(const std::string& text);
 
 void check(const base::status& done, const std::string& what);
 template <class T>
-T take(base::result<T> got, const std::string& what) {
+T take(base::result<T>&& got, const std::string& what) {
   if (!got) check(base::fail(got.error()), what);
   return std::move(*got);
 }

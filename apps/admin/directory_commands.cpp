@@ -71,8 +71,8 @@ base::task<json> domain_delete(const context& with, const json& request) {
 
 base::task<json> account_add(const context& with, const json& request) {
   const mail::mailbox_address wanted = address(text(request, "address"));
-  const auto local = co_await with.store.directory().is_local_domain(domain_name(wanted.domain));
-  if (!take(local, wanted.domain)) throw refusal("the domain " + wanted.domain + " is not served here: add it first");
+  auto local = co_await with.store.directory().is_local_domain(domain_name(wanted.domain));
+  if (!take(std::move(local), wanted.domain)) throw refusal("the domain " + wanted.domain + " is not served here: add it first");
   store::account value;
   value.login = mail::format_mailbox(wanted);
   value.credentials = credentials_for(with, request);

@@ -161,8 +161,8 @@ void add_account(CLI::App& app, session& with) {
   change->add_option("address", *address)->required();
   auto* quota_option = change->add_option("--quota", *quota, "Octets; 0: none");
   auto* send_as_option = change->add_option("--send-as", *send_as, "Further address, or @domain, that it may send as; replaces the list");
-  auto* enable = change->add_flag("--enable", "Logins are taken");
-  auto* disable = change->add_flag("--disable", "Logins are refused, mail is still taken");
+  auto* enable = change->add_flag("--enable")->description("Logins are taken");
+  auto* disable = change->add_flag("--disable")->description("Logins are refused, mail is still taken");
   change->callback([=, &with] {
     json request = {{"command", "account.change"}, {"address", *address}};
     if (*quota_option) request["quota_octets"] = *quota;
