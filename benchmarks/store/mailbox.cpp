@@ -108,7 +108,7 @@ void deliver_durably(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   if (state.thread_index() == 0) shared.reset();
 }
-BENCHMARK(deliver_durably)->Threads(1)->Threads(16)->UseRealTime();
+BENCHMARK(deliver_durably)->MeasureProcessCPUTime()->Threads(1)->Threads(16)->UseRealTime();
 
 void snapshot_unchanged(benchmark::State& state) {
   house h;
@@ -137,7 +137,7 @@ void open_cold(benchmark::State& state) {
     benchmark::DoNotOptimize(seen);
   }
 }
-BENCHMARK(open_cold)->Arg(100000)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(open_cold)->Arg(100000)->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // Our cache is empty, the engine's is not.
 void open_uncached(benchmark::State& state) {
@@ -148,7 +148,7 @@ void open_uncached(benchmark::State& state) {
     benchmark::DoNotOptimize(seen);
   }
 }
-BENCHMARK(open_uncached)->Arg(100000)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(open_uncached)->Arg(100000)->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void change_one_flag(benchmark::State& state) {
   house h;
@@ -162,7 +162,7 @@ void change_one_flag(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(change_one_flag)->UseRealTime();
+BENCHMARK(change_one_flag)->MeasureProcessCPUTime()->UseRealTime();
 
 void change_all_flags(benchmark::State& state) {
   house h;
@@ -175,7 +175,7 @@ void change_all_flags(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * 100000);
 }
-BENCHMARK(change_all_flags)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(change_all_flags)->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void scan_summaries(benchmark::State& state) {
   house h;
