@@ -23,13 +23,16 @@ class message_buffer {
 
   message_buffer() noexcept = default;
   explicit message_buffer(options how) noexcept : options_(std::move(how)) {}
-  message_buffer(message_buffer&& other) noexcept;
+  // The content goes over; both go on with their options (a copy of them, for a new buffer).
+  message_buffer(message_buffer&& other);
   message_buffer& operator=(message_buffer&& other) noexcept;
   ~message_buffer();
 
   // errc::no_space when neither memory nor disk takes it; the buffer then still holds what it held.
   base::status append(std::string_view octets);
   base::status prepend(std::string_view octets);
+  // Takes octets out. What lies before them is moved, so it is cheap near the front.
+  void erase(std::size_t offset, std::size_t length) noexcept;
   // For a message whose size was announced: one allocation instead of several. A hint only, itself bounded.
   void expect(std::uint64_t octets);
 
@@ -42,6 +45,8 @@ class message_buffer {
   static constexpr std::size_t room_in_front = 2048;
 
   base::status grow(std::size_t front, std::size_t capacity);
+  base::status grow_file(std::size_t capacity);
+  std::size_t capacity_for(std::size_t needed) const noexcept;
   void release() noexcept;
 
   options options_;

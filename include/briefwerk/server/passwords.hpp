@@ -3,7 +3,7 @@
 // What the directory keeps of passwords, as text, and what is done with it. One account has one or more of:
 //   SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>   serves every mechanism but CRAM-MD5; the default
 //   SCRAM-SHA-1$…                                               for clients that know nothing newer
-//   {PLAIN}<password>                                           recoverable; CRAM-MD5 needs it
+//   {PLAIN}<password>                                           recoverable: CRAM-MD5, PLAIN and LOGIN
 //   what crypto::fits_stored_password() knows of other systems: PLAIN and LOGIN only
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace briefwerk::server {
 
 enum class password_scheme : std::uint8_t {
   scram,        // SCRAM-SHA-256 and SCRAM-SHA-1
-  recoverable,  // {PLAIN}
+  recoverable,  // the same, and {PLAIN}: every mechanism
 };
 
 // Errors: those of sasl::saslprep() for what cannot be a password.

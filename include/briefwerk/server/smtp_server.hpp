@@ -33,14 +33,16 @@ struct smtp_service {
   base::metrics* metrics = nullptr;         // null: not counted
   std::string name = "smtp";                // of the log events and counters: "smtp", "submission"
   message_buffer::options buffer;
-  std::chrono::milliseconds command_deadline{std::chrono::minutes(5)};  // RFC 5321 §4.5.3.2.7
+  std::chrono::milliseconds command_deadline{std::chrono::minutes(5)};  // a whole command line, RFC 5321 §4.5.3.2.7
   std::chrono::milliseconds data_deadline{std::chrono::minutes(5)};     // between two arrivals of a message's octets
+  std::chrono::milliseconds message_deadline{std::chrono::hours(2)};    // a whole message
 };
 
 // Serves one connection to its end. `service` outlives it.
 base::task<void> serve_smtp(net::stream stream, const smtp_service& service);
 
-// For embedders: listeners and sessions in one object.
+// For embedders: listeners and sessions in one object, which outlives the threads' sessions. Graceful end:
+// io_threads::stop(grace) closes the listener, lets transactions that are open end, and says 421 to all others.
 //
 //   server::smtp_server server(std::move(service));
 //   auto bound = server.listen(*base::endpoint::parse("127.0.0.1:2525"), threads.size());

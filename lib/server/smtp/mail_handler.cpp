@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <utility>
+#include <vector>
 
 #include "briefwerk/base/random_id.hpp"
 #include "briefwerk/mail/date.hpp"
@@ -54,6 +55,36 @@ mail_handler::mail_handler(store::directory& accounts, const filter::chain& chai
                            const base::crypto& crypto, const base::clock& time, mail_handler_options options)
     : accounts_(accounts), chain_(chain), sink_(sink), crypto_(crypto), time_(time), options_(std::move(options)) {}
 
+namespace {
+
+bool begins_with_ignoring_case(std::string_view text, std::string_view prefix) {
+  return mail::equals_ignoring_case(text.substr(0, prefix.size()), prefix);
+}
+
+// What a message must not bring along: Return-Path is of the server that delivers (RFC 5321 §4.4), and our own verdict
+// on spam is not for the sender to write.
+bool is_forged(std::string_view name, bool from_outside) {
+  return mail::equals_ignoring_case(name, "Return-Path") || (from_outside && begins_with_ignoring_case(name, "X-Spam-"));
+}
+
+void remove_forged_fields(message_buffer& message, bool from_outside) {
+  std::vector<std::pair<std::size_t, std::size_t>> found;
+  mail::header_reader reader(message.view());
+  for (mail::header_field field; reader.next(field);) {
+    if (!is_forged(field.name, from_outside)) continue;
+    found.emplace_back(static_cast<std::size_t>(field.whole.data() - message.view().data()), field.whole.size());
+  }
+  for (auto it = found.rbegin(); it != found.rend(); ++it) message.erase(it->first, it->second);
+}
+
+// A first line that begins with a space would become the continuation of the field put in front of it.
+base::status separate_from_fields(message_buffer& message) {
+  if (message.size() != 0 && (message.view().front() == ' ' || message.view().front() == '\t')) return message.prepend("\r\n");
+  return {};
+}
+
+}  // namespace
+
 base::task<reply> mail_handler::connect(session_facts& session) {
   const verdict v = co_await chain_.connect(session);
   reply refusal = refusal_of(v);
@@ -71,6 +102,7 @@ base::task<reply> mail_handler::hello(session_facts& session) {
 }
 
 base::task<reply> mail_handler::mail(session_facts& session, const smtp_envelope& envelope) {
+  if (session.where == filter::scope::submission && session.account.empty()) co_return replies::auth_required;
   if (session.where == filter::scope::submission && envelope.sender) {
     // RFC 6409 §6.1. The null sender is let through: mail programs send receipts with it.
     const auto may = co_await accounts_.may_send_as(session.account, *envelope.sender);
@@ -121,6 +153,8 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
   reply refusal = refusal_of(v);
   if (refusal.code != 0) co_return refusal;
   if (v.what == action::discard) co_return replies::queued;
+  remove_forged_fields(message, session.where == filter::scope::inbound);
+  if (auto done = separate_from_fields(message); !done) co_return trouble(done.error());
   if (session.where == filter::scope::submission) {
     if (auto done = complete_submission(message); !done) co_return trouble(done.error());
   }

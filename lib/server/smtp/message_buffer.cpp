@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -25,10 +26,17 @@ int open_nameless(const std::string& directory) {
   return named;
 }
 
+// Not ftruncate: a full disk must be an error here, not a SIGBUS at the first touch.
+bool reserve(int file, std::size_t size) {
+  int error = EINTR;
+  while (error == EINTR) error = ::posix_fallocate(file, 0, static_cast<off_t>(size));
+  return error == 0;
+}
+
 }  // namespace
 
-message_buffer::message_buffer(message_buffer&& other) noexcept
-    : options_(std::move(other.options_)),
+message_buffer::message_buffer(message_buffer&& other)
+    : options_(other.options_),
       data_(std::exchange(other.data_, nullptr)),
       capacity_(std::exchange(other.capacity_, 0)),
       begin_(std::exchange(other.begin_, 0)),
@@ -36,7 +44,6 @@ message_buffer::message_buffer(message_buffer&& other) noexcept
       file_(std::exchange(other.file_, -1)) {}
 
 message_buffer& message_buffer::operator=(message_buffer&& other) noexcept {
-  std::swap(options_, other.options_);
   std::swap(data_, other.data_);
   std::swap(capacity_, other.capacity_);
   std::swap(begin_, other.begin_);
@@ -81,12 +88,8 @@ base::status message_buffer::grow(std::size_t front, std::size_t capacity) {
     if (!place) return base::fail(base::errc::no_space);
   } else {
     file = open_nameless(options_.directory);
-    // posix_fallocate and not ftruncate: a full disk must be an error here, not a SIGBUS at the first touch.
-    if (file < 0 || ::posix_fallocate(file, 0, static_cast<off_t>(capacity)) != 0) {
-      if (file >= 0) ::close(file);
-      return base::fail(base::errc::no_space);
-    }
-    void* mapped = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (file < 0) return base::fail(base::errc::no_space);
+    void* mapped = reserve(file, capacity) ? ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
     if (mapped == MAP_FAILED) {
       ::close(file);
       return base::fail(base::errc::no_space);
@@ -103,11 +106,29 @@ base::status message_buffer::grow(std::size_t front, std::size_t capacity) {
   return {};
 }
 
+// A file grows where it is: nothing is copied. After a failure it still holds what it held.
+base::status message_buffer::grow_file(std::size_t capacity) {
+  if (!reserve(file_, capacity)) return base::fail(base::errc::no_space);
+  void* moved = ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE);
+  if (moved == MAP_FAILED) return base::fail(base::errc::no_space);
+  data_ = static_cast<char*>(moved);
+  capacity_ = capacity;
+  return {};
+}
+
+// Doubled, so that appending costs constant time; but memory is used up to its bound before a file is begun.
+std::size_t message_buffer::capacity_for(std::size_t needed) const noexcept {
+  const std::size_t wished = std::max({needed, capacity_ * 2, first_capacity});
+  const std::size_t memory = options_.in_memory + room_in_front;
+  return file_ < 0 && needed <= memory ? std::min(wished, memory) : wished;
+}
+
 base::status message_buffer::append(std::string_view octets) {
   if (octets.size() > capacity_ - end_) {
     const std::size_t front = std::max(begin_, room_in_front);
     const std::size_t needed = front + size() + octets.size();
-    if (auto grown = grow(front, std::max({needed, capacity_ * 2, first_capacity})); !grown) return grown;
+    const auto grown = file_ >= 0 && front == begin_ ? grow_file(capacity_for(needed)) : grow(front, capacity_for(needed));
+    if (!grown) return grown;
   }
   if (!octets.empty()) std::memcpy(data_ + end_, octets.data(), octets.size());
   end_ += octets.size();
@@ -122,6 +143,13 @@ base::status message_buffer::prepend(std::string_view octets) {
   begin_ -= octets.size();
   if (!octets.empty()) std::memcpy(data_ + begin_, octets.data(), octets.size());
   return {};
+}
+
+void message_buffer::erase(std::size_t offset, std::size_t length) noexcept {
+  offset = std::min(offset, size());
+  length = std::min(length, size() - offset);
+  if (offset != 0) std::memmove(data_ + begin_ + length, data_ + begin_, offset);
+  begin_ += length;
 }
 
 }  // namespace briefwerk::server

@@ -1,17 +1,21 @@
 #include "briefwerk/server/smtp_server.hpp"
 
-#include <array>
 #include <exception>
+#include <typeinfo>
 #include <utility>
 
-#include "briefwerk/base/random_id.hpp"
 #include "server/smtp/smtp_session.hpp"
 
 namespace briefwerk::server {
 
 base::task<void> serve_smtp(net::stream stream, const smtp_service& service) {
-  auto session = std::make_unique<smtp_session>(std::move(stream), service);
-  co_await session->run();
+  try {
+    auto session = std::make_unique<smtp_session>(std::move(stream), service);
+    co_await session->run();
+  } catch (const std::exception& broken) {
+    // No memory, most likely: this connection ends, the others go on.
+    service.log->log(base::log_level::error, service.name + ".session_failed", {{"type", typeid(broken).name()}});
+  }
 }
 
 smtp_server::smtp_server(smtp_service service, net::listener_options options)

@@ -15,6 +15,7 @@ using base::log_level;
 namespace {
 
 constexpr std::size_t kept_between_messages = 64 * 1024;
+constexpr std::chrono::seconds farewell_deadline{10};
 
 std::string address_or_null(const std::optional<mail::mailbox_address>& address) {
   return address ? mail::format_mailbox(*address) : std::string("<>");
@@ -38,6 +39,7 @@ smtp_session::~smtp_session() {
 base::task<void> smtp_session::run() {
   count("connections");
   log(log_level::debug, "connected", {});
+  restart_patience();
   stream_.set_deadline(service_.command_deadline);
   bool going = true;
   if (service_.implicit_tls) going = co_await handshake();
@@ -55,9 +57,11 @@ base::task<bool> smtp_session::take(const smtp::server_step& step) {
     co_return co_await refill();
   } else if (const auto* out = std::get_if<smtp::write>(&step)) {
     const auto sent = co_await stream_.write(out->bytes);
+    if (!in_message_) restart_patience();
     co_return sent.has_value();
   } else if (const auto* question = std::get_if<smtp::ask>(&step)) {
     co_await decide(question->question);
+    if (!in_message_) restart_patience();
   } else if (std::holds_alternative<smtp::drop_message>(step)) {
     message_.clear();
   } else if (std::holds_alternative<smtp::reset>(step)) {
@@ -73,33 +77,58 @@ base::task<bool> smtp_session::take(const smtp::server_step& step) {
   co_return true;
 }
 
-base::task<bool> smtp_session::refill() {
-  constexpr std::size_t size = base::limits::session_input_buffer;
-  if (!input_) {
-    // The first wait of a connection holds no buffer yet: a peer that never speaks costs little.
-    const auto ready = co_await stream_.readable();
-    if (!ready) {
-      if (ready.error() == base::errc::timed_out) machine_.abort(replies::timed_out);
-      else if (ready.error() == net::errc::stopping) machine_.abort(replies::shutting_down);
-      else co_return false;
-      co_return true;
-    }
-    input_ = std::make_unique_for_overwrite<char[]>(size);
-  }
-  const auto got = co_await stream_.read_some({input_.get(), size});
-  if (got) {
-    machine_.feed({input_.get(), *got});
-    co_return true;
-  }
-  if (got.error() == base::errc::timed_out) {
-    log(log_level::info, "timed_out", {{"in_message", in_message_}});
-    machine_.abort(replies::timed_out);
-    co_return true;
-  }
-  co_return false;
+// What is left of the time that the peer has: a drop now and then does not keep a session alive for ever.
+std::chrono::milliseconds smtp_session::patience() const {
+  const auto spent = std::chrono::steady_clock::now() - waiting_since_;
+  const auto whole = in_message_ ? service_.message_deadline : service_.command_deadline;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(whole - spent);
+  return std::max(std::chrono::milliseconds(1), in_message_ ? std::min(left, service_.data_deadline) : left);
 }
 
+base::task<bool> smtp_session::refill() {
+  constexpr std::size_t size = base::limits::session_input_buffer;
+  stream_.set_deadline(patience());
+  if (!in_transaction_) {
+    // Between transactions a session that waits holds no buffer, and the end of the server reaches it.
+    if (input_ && !stream_.thread().is_stopping()) {
+      const auto there = stream_.try_read({input_.get(), size});
+      if (!there) co_return give_up(there.error());
+      if (*there != 0) {
+        machine_.feed({input_.get(), *there});
+        co_return true;
+      }
+    }
+    input_.reset();
+    const auto ready = co_await stream_.readable();
+    if (!ready) co_return give_up(ready.error());
+  }
+  if (!input_) input_ = std::make_unique_for_overwrite<char[]>(size);
+  const auto got = co_await stream_.read_some({input_.get(), size});
+  if (!got) co_return give_up(got.error());
+  machine_.feed({input_.get(), *got});
+  co_return true;
+}
+
+bool smtp_session::give_up(std::error_code why) {
+  if (why == base::errc::timed_out) {
+    log(log_level::info, "timed_out", {{"in_message", in_message_}});
+    machine_.abort(replies::timed_out);
+  } else if (why == net::errc::stopping) {
+    machine_.abort(replies::shutting_down);
+  } else {
+    return false;
+  }
+  stream_.set_deadline(farewell_deadline);
+  return true;
+}
+
+// RFC 3207 §4.2: what was learned in the clear is forgotten.
 base::task<bool> smtp_session::handshake() {
+  facts_.hello.clear();
+  facts_.extended = false;
+  facts_.account.clear();
+  facts_.login.clear();
+  exchange_.reset();
   const auto done = co_await stream_.start_tls_server(*service_.tls);
   if (!done) {
     count("tls.failed");
@@ -110,6 +139,7 @@ base::task<bool> smtp_session::handshake() {
   facts_.tls_version = info.version;
   facts_.tls_cipher = info.cipher;
   machine_.tls_started({info.version, info.cipher});
+  restart_patience();
   co_return true;
 }
 
@@ -120,6 +150,8 @@ base::task<reply> smtp_session::guarded(Ask ask) {
   } catch (const std::exception& broken) {
     // The text of an exception may quote anything; only its type is safe to log.
     log(log_level::error, "handler_failed", {{"type", typeid(broken).name()}});
+  } catch (...) {
+    log(log_level::error, "handler_failed", {});
   }
   co_return replies::local_error;
 }
@@ -150,7 +182,7 @@ base::task<void> smtp_session::decide(const smtp::question& question) {
     message_.clear(kept_between_messages);
     message_.expect(start->declared_size);
     in_message_ = true;
-    stream_.set_deadline(service_.data_deadline);
+    restart_patience();
     machine_.accept();
     co_return;
   } else if (const auto* end = std::get_if<smtp::message_end_question>(&question)) {
@@ -163,16 +195,22 @@ base::task<void> smtp_session::decide(const smtp::question& question) {
 }
 
 base::task<reply> smtp_session::answer(const smtp::hello_question& question) {
-  facts_.hello = question.hello.name;
-  facts_.extended = question.hello.kind != smtp::hello_kind::helo;
-  return guarded([this] { return service_.handler->hello(facts_); });
+  const std::string before = std::exchange(facts_.hello, std::string(question.hello.name));
+  const bool extended_before = std::exchange(facts_.extended, question.hello.kind != smtp::hello_kind::helo);
+  reply decision = co_await guarded([this] { return service_.handler->hello(facts_); });
+  if (!decision.is_positive()) {
+    facts_.hello = before;
+    facts_.extended = extended_before;
+  }
+  co_return decision;
 }
 
 base::task<reply> smtp_session::answer(const smtp::mail_question& question) {
   envelope_ = {};
   if (!smtp::add_sender(envelope_, question.mail)) co_return replies::bad_sender_syntax;
   reply decision = co_await guarded([this] { return service_.handler->mail(facts_, envelope_); });
-  if (!decision.is_positive()) {
+  in_transaction_ = decision.is_positive();
+  if (!in_transaction_) {
     log(log_level::info, "mail.refused", {{"from", address_or_null(envelope_.sender)}, {"reply", decision.to_string()}});
   }
   co_return decision;
@@ -196,8 +234,7 @@ base::task<reply> smtp_session::answer(const smtp::rcpt_question& question) {
 }
 
 base::task<reply> smtp_session::answer(const smtp::message_end_question& question) {
-  in_message_ = false;
-  stream_.set_deadline(service_.command_deadline);
+  in_message_ = in_transaction_ = false;
   const auto begin = std::chrono::steady_clock::now();
   reply decision = co_await guarded([this] { return service_.handler->message(facts_, envelope_, message_); });
   const bool accepted = decision.is_positive();
@@ -230,18 +267,25 @@ base::task<reply> smtp_session::answer(const smtp::message_end_question& questio
 
 base::task<void> smtp_session::authenticate(const smtp::auth_question& question) {
   if (question.first) {
+    exchange_.reset();  // one that the client cancelled refers to origin_
     if (exporter_.empty() && stream_.is_tls()) {
       exporter_ = stream_.tls_exporter().value_or(std::string());
       end_point_ = stream_.tls_server_end_point().value_or(std::string());
     }
     origin_ = {facts_.remote, service_.name, facts_.session_id, stream_.is_tls(), exporter_, end_point_};
-    exchange_ = service_.authenticator->start(question.mechanism, origin_);
+  }
+  auth_result result;
+  try {
+    if (question.first) exchange_ = service_.authenticator->start(question.mechanism, origin_);
     if (!exchange_) {
       machine_.answer(replies::auth_unknown_mechanism);
       co_return;
     }
+    result = co_await exchange_->respond(question.response);
+  } catch (...) {
+    log(log_level::error, "authenticator_failed", {{"mechanism", question.mechanism}});
+    result = {.what = auth_result::kind::unavailable};
   }
-  const auth_result result = co_await exchange_->respond(question.response);
   if (result.what == auth_result::kind::challenge) {
     machine_.answer(smtp::auth_challenge{result.data});
     co_return;
@@ -271,7 +315,7 @@ void smtp_session::store(const smtp::message_data& data) {
 void smtp_session::drop_transaction() noexcept {
   in_message_ = false;
   message_.clear(kept_between_messages);
-  if (envelope_.sender || !envelope_.recipients.empty()) service_.handler->reset(facts_);
+  if (std::exchange(in_transaction_, false)) service_.handler->reset(facts_);
   envelope_ = {};
 }
 

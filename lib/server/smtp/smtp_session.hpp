@@ -24,6 +24,9 @@ class smtp_session {
 
   base::task<bool> take(const protocol::smtp::server_step& step);  // false: the connection is over
   base::task<bool> refill();
+  std::chrono::milliseconds patience() const;
+  void restart_patience() { waiting_since_ = std::chrono::steady_clock::now(); }
+  bool give_up(std::error_code why);  // false: there is nobody to say good-bye to
   base::task<bool> handshake();
   base::task<void> decide(const protocol::smtp::question& question);
   base::task<reply> answer(const protocol::smtp::hello_question& question);
@@ -48,7 +51,9 @@ class smtp_session {
   std::unique_ptr<auth_exchange> exchange_;
   auth_origin origin_;
   std::string exporter_, end_point_;
-  bool in_message_ = false;
+  std::chrono::steady_clock::time_point waiting_since_;  // for the line, or the message, that is to come
+  bool in_message_ = false;      // octets of a message are to come
+  bool in_transaction_ = false;  // MAIL was accepted
   std::uint64_t messages_ = 0;
 };
 
