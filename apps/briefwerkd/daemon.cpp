@@ -224,7 +224,9 @@ net::explained<void> daemon::impl::assemble() {
   chain = std::make_unique<filter::chain>([this](const auto& session, auto stage, const auto& verdict, bool dry_run) {
     log_verdict(*log, session, stage, verdict, dry_run);
   });
-  local = std::make_unique<delivery::local_delivery>(store->directory(), store->mailboxes(), base::system_clock());
+  local = std::make_unique<delivery::local_delivery>(
+      store->directory(), store->mailboxes(), base::system_clock(),
+      delivery::local_delivery_options{.hostname = conf.hostname, .crypto = crypto.get(), .log = log.get()});
   sink = std::make_unique<delivered>(*local);
   handler = std::make_unique<server::mail_handler>(store->directory(), *chain, *sink, *crypto, base::system_clock(),
                                                    server::mail_handler_options{.hostname = conf.hostname});
@@ -240,6 +242,7 @@ net::explained<void> daemon::impl::assemble() {
   queue.verified = tls_verified;
   queue.log = log.get();
   queue.metrics = &metrics;
+  queue.mailboxes = &store->mailboxes();
   runner = std::make_unique<delivery::queue_runner>(store->queue(), store->directory(), *resolver, *crypto,
                                                     base::system_clock(), std::move(queue));
   administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); });

@@ -1,24 +1,38 @@
 #include "briefwerk/delivery/local_delivery.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "briefwerk/delivery/report.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/summary.hpp"
 
 namespace briefwerk::delivery {
+
+// Where one message goes.
+struct local_delivery::plan {
+  struct origin {
+    std::string login;          // of the target's account
+    std::size_t recipient = 0;  // of the envelope
+  };
+  const inbound_message& message;
+  std::vector<store::local_target> targets;
+  std::vector<origin> origins;  // one for each target
+  store::queue_item outgoing;
+  std::set<std::string> known;     // accounts, and addresses elsewhere: each gets it once
+  std::vector<std::size_t> local;  // recipients of the envelope that have a mailbox here
+};
+
 namespace {
 
-store::local_target target_for(const std::string& account, bool junk) {
+store::local_target target_for(const std::string& account) {
   store::local_target target;
   target.account = account;
   // The recipient was accepted with room to spare; what others stored meanwhile must not lose this message.
   target.ignore_quota = true;
-  if (junk) {
-    target.mailbox = "Junk";
-    target.flags.keywords = {"$Junk"};
-  }
   return target;
 }
 
@@ -44,21 +58,24 @@ store::queue_recipient queue_recipient_for(const std::string& address, const mai
   return recipient;
 }
 
+// One address of a queue item, with the domain in its normal form: letter case there makes no second recipient.
+std::string key_of(const std::string& address) {
+  auto parsed = mail::parse_mailbox(address, mail::utf8::allow);
+  return parsed ? mail::normalised_key(*parsed) : address;
+}
+
 }  // namespace
 
-local_delivery::local_delivery(store::directory& accounts, store::mailbox_store& mailboxes, const base::clock& time)
-    : accounts_(accounts), mailboxes_(mailboxes), time_(time) {}
+local_delivery::local_delivery(store::directory& accounts, store::mailbox_store& mailboxes, const base::clock& time,
+                               local_delivery_options options)
+    : accounts_(accounts), mailboxes_(mailboxes), time_(time), options_(std::move(options)) {}
 
-base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& envelope, const inbound_message& message) {
-  const auto now = std::chrono::floor<std::chrono::seconds>(time_.now()).time_since_epoch().count();
-  std::vector<store::local_target> targets;
-  store::queue_item outgoing = queue_item_for(envelope, message, now);
-  const auto add_remote = [&](const std::string& address, const mail::envelope_recipient& asked) {
-    const bool known = std::ranges::any_of(outgoing.recipients, [&](const auto& r) { return r.address == address; });
-    if (!known) outgoing.recipients.push_back(queue_recipient_for(address, asked));
+base::task<base::status> local_delivery::resolve(const mail::smtp_envelope& envelope, plan& into) {
+  const auto add_remote = [&into](const std::string& address, const mail::envelope_recipient& asked) {
+    if (into.known.insert(key_of(address)).second) into.outgoing.recipients.push_back(queue_recipient_for(address, asked));
   };
-
-  for (const mail::envelope_recipient& recipient : envelope.recipients) {
+  for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
+    const mail::envelope_recipient& recipient = envelope.recipients[i];
     const auto found = co_await accounts_.resolve(recipient.address);
     if (!found) co_return base::fail(found.error());
     if (found->what != store::resolution::kind::local) {
@@ -66,33 +83,102 @@ base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& enve
       add_remote(mail::format_mailbox(recipient.address), recipient);
       continue;
     }
+    if (!found->accounts.empty()) into.local.push_back(i);
     for (const auto& one : found->accounts) {
-      const bool known = std::ranges::any_of(targets, [&](const auto& t) { return t.account == one.account; });
-      if (!known) targets.push_back(target_for(one.account, message.junk));
+      if (!into.known.insert(one.account).second) continue;
+      into.targets.push_back(target_for(one.account));
+      into.origins.push_back({one.login, i});
+      if (!into.message.junk) continue;
+      std::string name = co_await junk_mailbox(one.account);
+      into.targets.back().mailbox = std::move(name);
+      into.targets.back().flags.keywords = {"$Junk"};
     }
     for (const std::string& address : found->remote) add_remote(address, recipient);
-  }
-
-  const std::string summary = mail::encode_summary(mail::summarise(message.octets));
-  std::vector<store::queue_item> queue;
-  if (!outgoing.recipients.empty()) queue.push_back(std::move(outgoing));
-  const auto stored = co_await mailboxes_.deliver({message.octets, summary}, std::move(targets), std::move(queue));
-  if (!stored) co_return base::fail(stored.error());
-  for (const auto& one : *stored) {
-    if (!one) co_return base::fail(one.error());
   }
   co_return base::status{};
 }
 
+// By its special use, whatever its owner calls it.
+base::task<std::string> local_delivery::junk_mailbox(std::string account) {
+  const auto all = co_await mailboxes_.list(std::move(account));
+  if (all) {
+    for (const auto& one : *all) {
+      if (one.use == mail::special_use::junk && one.selectable) co_return one.name;
+    }
+  }
+  co_return std::string("Junk");
+}
+
+base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& envelope, inbound_message message) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(time_.now()).time_since_epoch().count();
+  plan way{.message = message, .targets = {}, .origins = {}, .outgoing = queue_item_for(envelope, message, now), .known = {}, .local = {}};
+  const auto resolved = co_await resolve(envelope, way);
+  if (!resolved) co_return resolved;
+
+  const std::string summary = mail::encode_summary(mail::summarise(message.octets));
+  store::queue_item refused = way.outgoing;
+  refused.recipients.clear();
+  std::vector<store::queue_item> queue;
+  if (!way.outgoing.recipients.empty()) queue.push_back(std::move(way.outgoing));
+  const auto stored = co_await mailboxes_.deliver({message.octets, summary}, std::move(way.targets), std::move(queue));
+  if (!stored) co_return base::fail(stored.error());
+
+  for (std::size_t i = 0; i < stored->size(); ++i) {
+    if ((*stored)[i]) continue;
+    const plan::origin& from = way.origins[i];
+    options_.log->log(base::log_level::warning, "delivery.target_refused",
+                      {{"to", from.login}, {"reason", (*stored)[i].error().message()}});
+    // The account's own address, since an alias would reach the others once more.
+    refused.recipients.push_back(queue_recipient_for(from.login, envelope.recipients[from.recipient]));
+    std::erase(way.local, from.recipient);
+  }
+  if (!refused.recipients.empty()) {
+    std::vector<store::queue_item> again;
+    again.push_back(std::move(refused));
+    const auto kept = co_await mailboxes_.deliver({message.octets, summary}, {}, std::move(again));
+    if (!kept) co_return base::fail(kept.error());
+  }
+  if (options_.crypto && envelope.sender) co_await report_success(envelope, way, message.octets);
+  co_return base::status{};
+}
+
+// RFC 3461 §5.2.3: final delivery of a recipient that asked for it is reported. In a commit after that of the message:
+// a crash between the two loses the report, never the message.
+base::task<void> local_delivery::report_success(const mail::smtp_envelope& envelope, const plan& done, std::string_view octets) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(time_.now()).time_since_epoch().count();
+  store::queue_item item = queue_item_for(envelope, done.message, now);
+  for (const std::size_t i : done.local) {
+    const mail::envelope_recipient& recipient = envelope.recipients[i];
+    if (!(recipient.notify_on & mail::notify::success)) continue;
+    item.recipients.push_back(queue_recipient_for(mail::format_mailbox(recipient.address), recipient));
+  }
+  if (item.recipients.empty()) co_return;
+  std::vector<reported_recipient> about;
+  for (const auto& one : item.recipients) about.push_back({&one, report_action::delivered});
+  const std::string text = make_report(item, about, octets, options_.hostname, time_.now(), *options_.crypto);
+  mail::smtp_envelope back;
+  back.recipients.push_back({*envelope.sender, {}, 0});
+  const inbound_message report{.octets = text, .junk = false, .account = {}};
+  const auto sent = co_await deliver(back, report);
+  if (!sent) {
+    options_.log->log(base::log_level::warning, "delivery.report_lost",
+                      {{"to", item.sender}, {"reason", sent.error().message()}});
+  }
+}
+
 base::task<base::status> local_delivery::can_take(const store::resolution& recipient, std::uint64_t size) {
+  const std::uint64_t needed = std::max<std::uint64_t>(size, 1);
+  std::size_t full = 0;
   for (const auto& one : recipient.accounts) {
     const auto usage = co_await mailboxes_.usage(one.account);
     if (!usage) co_return base::fail(usage.error());
     const auto& limits = usage->limits;
-    const bool octets_full = limits.octets != 0 && usage->used_octets + size >= limits.octets;
+    const bool octets_full = limits.octets != 0 && usage->used_octets + needed > limits.octets;
     const bool messages_full = limits.messages != 0 && usage->used_messages >= limits.messages;
-    if (octets_full || messages_full) co_return base::fail(store::errc::over_quota);
+    full += octets_full || messages_full;
   }
+  // One full member must not stop the mail of all others behind an alias.
+  if (full != 0 && full == recipient.accounts.size() && recipient.remote.empty()) co_return base::fail(store::errc::over_quota);
   co_return base::status{};
 }
 

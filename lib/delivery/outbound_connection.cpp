@@ -1,5 +1,6 @@
 #include "delivery/outbound_connection.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "briefwerk/base/limits.hpp"
@@ -10,9 +11,12 @@ namespace smtp = protocol::smtp;
 
 namespace {
 
+constexpr std::uint64_t messages_at_most = 100;  // over one connection
+
 smtp::client_options options_for(const outbound_connection::options& how) {
   smtp::client_options made;
   made.hostname = how.hostname;
+  made.require_8bitmime = true;  // what kind of body it is was found by looking at it
   switch (how.tls) {
     case hop_tls::verified:
     case hop_tls::required: made.tls = smtp::tls_policy::required; break;
@@ -30,9 +34,11 @@ outbound_connection::outbound_connection(next_hop hop, options how)
 base::task<std::optional<smtp::reply>> outbound_connection::open(net::io_thread& thread, base::ip_address address) {
   auto connected = co_await net::connect(thread, {address, hop_.port}, options_.connect);
   if (!connected) {
+    connect_timed_out_ = connected.error() == base::errc::timed_out;
     co_return smtp::reply{451, {4, 4, 1}, "Cannot connect to " + address.to_string() + ": " + connected.error().message()};
   }
   stream_ = std::move(*connected);
+  peer_ = stream_.peer();
   stream_.set_deadline(options_.deadline);
   input_ = std::make_unique_for_overwrite<char[]>(base::limits::session_input_buffer);
   co_await drive(stop_at::ready);
@@ -44,11 +50,25 @@ base::task<std::optional<smtp::reply>> outbound_connection::open(net::io_thread&
 
 base::task<void> outbound_connection::send(const mail::smtp_envelope& envelope, std::string_view octets) {
   message_ = octets;
+  ++messages_;
   session_.send(envelope, {.size = octets.size(), .auth = {}});
   co_await drive(stop_at::finished);
   if (!stream_.is_open()) co_return;
   co_await drive(stop_at::ready);
   last_used = std::chrono::steady_clock::now();
+}
+
+bool outbound_connection::nothing_taken() const noexcept {
+  return std::ranges::all_of(outcomes(), [](const smtp::recipient_outcome& one) {
+    // RFC 5321 §3.8: 421 may come in reply to anything. After the final dot nobody knows what the server did.
+    const bool left = one.answer.code == 421 || one.answer == smtp::replies::connection_lost;
+    return left && one.stage != smtp::outcome_stage::end_of_data;
+  });
+}
+
+bool outbound_connection::may_go_on() const noexcept {
+  const auto most = session_.offered().mail_max.value_or(messages_at_most);
+  return ready_ && messages_ < std::min<std::uint64_t>(most, messages_at_most);
 }
 
 base::task<void> outbound_connection::quit() {
@@ -95,11 +115,13 @@ base::task<bool> outbound_connection::handle(const smtp::client_step& step, stop
 }
 
 base::task<bool> outbound_connection::handshake() {
-  net::tls_context& context = options_.tls == hop_tls::verified ? *options_.verified : *options_.recorded;
-  const auto done = co_await stream_.start_tls_client(context, hop_.host);
+  net::tls_context* const context = options_.tls == hop_tls::verified ? options_.verified : options_.recorded;
+  base::status done = base::fail(base::errc::unsupported);
+  if (context) done = co_await stream_.start_tls_client(*context, hop_.host);
   if (!done) {
     // RFC 3463 §3.8: 4.7.5, cryptographic failure.
-    tls_failure_ = smtp::reply{451, {4, 7, 5}, "TLS with " + hop_.host + " failed: " + done.error().message()};
+    const std::string why = context ? done.error().message() : "not configured";
+    tls_failure_ = smtp::reply{451, {4, 7, 5}, "TLS with " + hop_.host + " failed: " + why};
     session_.connection_lost(*tls_failure_);
     stream_.close();
     co_return false;

@@ -38,12 +38,18 @@ class outbound_connection {
   // After open(), or after a send() that left the connection ready.
   base::task<void> send(const mail::smtp_envelope& envelope, std::string_view octets);
   std::span<const protocol::smtp::recipient_outcome> outcomes() const noexcept { return session_.outcomes(); }
+  // The server left before it could take the message: it may be sent again, to this host or to another.
+  bool nothing_taken() const noexcept;
 
   bool is_ready() const noexcept { return ready_; }
+  // Ready, and neither we nor the server (LIMITS MAILMAX, RFC 9422) have had enough of this connection.
+  bool may_go_on() const noexcept;
+  bool connect_timed_out() const noexcept { return connect_timed_out_; }
+  bool handshake_failed() const noexcept { return tls_failure_.has_value(); }
   base::task<void> quit();
 
   const next_hop& hop() const noexcept { return hop_; }
-  base::endpoint peer() const { return stream_.peer(); }
+  base::endpoint peer() const { return peer_; }
   const std::string& tls_version() const noexcept { return tls_version_; }
   std::chrono::steady_clock::time_point last_used{};
 
@@ -58,10 +64,13 @@ class outbound_connection {
   protocol::smtp::client_options client_options_;
   protocol::smtp::client_session session_;
   net::stream stream_;
+  base::endpoint peer_;
   std::unique_ptr<char[]> input_;
   std::string_view message_;
   std::string tls_version_;
   std::optional<protocol::smtp::reply> tls_failure_;
+  std::size_t messages_ = 0;
+  bool connect_timed_out_ = false;
   bool ready_ = false;
 };
 

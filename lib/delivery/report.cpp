@@ -143,6 +143,8 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   const report_action worst = failed ? report_action::failed : recipients.front().action;
   const bool utf8 = !is_ascii(item.sender) ||
                     std::ranges::any_of(recipients, [](const auto& r) { return !is_ascii(r.recipient->address); });
+  // Octets above 127 anywhere, RFC 2045 §6.4: every part that contains them says so.
+  const std::string_view eight_bit = "Content-Transfer-Encoding: 8bit\r\n";
   const std::string boundary = "=_" + base::random_id(crypto);
   std::string_view message = without_return_path(original);
   mail::header_reader reader(message);
@@ -161,20 +163,20 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   mail::write_header_field(out, "MIME-Version", "1.0");
   mail::write_header_field(out, "Content-Type",
                            "multipart/report; report-type=delivery-status; boundary=\"" + boundary + "\"");
+  out += eight_bit;
   out += "\r\n--" + boundary + "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
   append_explanation(out, recipients, hostname);
-  out += "--" + boundary + "\r\nContent-Type: message/" + (utf8 ? "global-delivery-status" : "delivery-status") + "\r\n\r\n";
+  out += "--" + boundary + "\r\nContent-Type: message/" + (utf8 ? "global-delivery-status" : "delivery-status") + "\r\n";
+  if (utf8) out += eight_bit;
+  out += "\r\n";
   append_delivery_status(out, item, recipients, hostname);
   out += "\r\n--" + boundary + "\r\nContent-Type: ";
-  if (full) {
-    out += item.smtputf8 ? "message/global" : "message/rfc822";
-    out += "\r\n\r\n";
-    out += message;
-  } else {
-    out += item.smtputf8 ? "message/global-headers" : "text/rfc822-headers";
-    out += "\r\n\r\n";
-    out += message.substr(0, std::min(reader.position(), returned_at_most));
-  }
+  const std::string_view returned = full ? message : message.substr(0, std::min(reader.position(), returned_at_most));
+  if (full) out += item.smtputf8 ? "message/global\r\n" : "message/rfc822\r\n";
+  else out += item.smtputf8 ? "message/global-headers\r\n" : "text/rfc822-headers\r\n";
+  if (!is_ascii(returned)) out += eight_bit;
+  out += "\r\n";
+  out += returned;
   if (!out.ends_with("\r\n")) out += "\r\n";
   out += "--" + boundary + "--\r\n";
   return out;

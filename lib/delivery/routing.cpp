@@ -54,7 +54,7 @@ base::task<route_answer> router::find(std::string domain) {
     }
   }
   if (ascii->starts_with('[')) {
-    found.hops.push_back({*ascii, 25});
+    found.hops.push_back({*ascii, options_.port});
     co_return found;
   }
 
@@ -63,12 +63,12 @@ base::task<route_answer> router::find(std::string domain) {
     case base::dns_status::failed: co_return dns_failed;
     case base::dns_status::no_name: co_return no_such_domain;
     case base::dns_status::no_data:
-      found.hops.push_back({*ascii, 25});  // RFC 5321 §5.1: the implicit MX
+      found.hops.push_back({*ascii, options_.port});  // RFC 5321 §5.1: the implicit MX
       co_return found;
     case base::dns_status::found: break;
   }
   const auto exchanges = sorted_exchanges(answer);
-  if (exchanges.size() == 1 && exchanges.front().exchange.empty()) co_return no_mail_here;
+  if (std::ranges::all_of(exchanges, [](const auto& mx) { return mx.exchange.empty(); })) co_return no_mail_here;
   for (const auto& mx : exchanges) {
     if (mail::equals_ignoring_case(mx.exchange, options_.hostname)) {
       // Ours and all that are not preferred to us: sending there would bring it back.
@@ -79,7 +79,7 @@ base::task<route_answer> router::find(std::string domain) {
       });
       break;
     }
-    if (!mx.exchange.empty()) found.hops.push_back({mx.exchange, 25});
+    if (!mx.exchange.empty()) found.hops.push_back({mx.exchange, options_.port});
   }
   if (found.hops.empty()) co_return loops_back;
   co_return found;

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "briefwerk/base/clock.hpp"
+#include "briefwerk/base/crypto.hpp"
+#include "briefwerk/base/log.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/mail/smtp_envelope.hpp"
@@ -18,27 +20,45 @@ namespace briefwerk::delivery {
 
 struct inbound_message {
   std::string_view octets;    // with Return-Path and Received in front
-  bool junk = false;          // into Junk, with $Junk
+  bool junk = false;          // into the mailbox for junk, with $Junk
   std::string_view account;   // who submitted it; empty: it came from outside
+};
+
+struct local_delivery_options {
+  std::string hostname;                  // of reports
+  const base::crypto* crypto = nullptr;  // of reports; null: none are made on success (RFC 3461 §4.1, NOTIFY=SUCCESS)
+  base::log_sink* log = &base::null_log();
 };
 
 // Used from many chains at once; keeps nothing between them.
 class local_delivery {
  public:
-  // References outlive this.
-  local_delivery(store::directory& accounts, store::mailbox_store& mailboxes, const base::clock& time);
+  // References outlive this, and so do the options' crypto and log.
+  local_delivery(store::directory& accounts, store::mailbox_store& mailboxes, const base::clock& time,
+                 local_delivery_options options = {});
 
-  // Success: durable for every recipient, in mailboxes or in the queue. An error: stored nowhere.
+  // Success: durable for every recipient, in mailboxes or in the queue. An error: stored nowhere (but see below).
   // Recipients elsewhere come into the queue whoever asks: the caller has decided that they may (no open relay).
-  base::task<base::status> deliver(const mail::smtp_envelope& envelope, const inbound_message& message);
+  //
+  // What a mailbox refuses alone (its account is being removed) goes to the queue in a second commit, whose runner
+  // reports it to the sender or delivers it after all; nobody else gets the message twice. Only when that second commit
+  // fails as well is there an error after something was stored: better twice than not at all.
+  base::task<base::status> deliver(const mail::smtp_envelope& envelope, inbound_message message);
 
-  // store::errc::over_quota when an account of the recipient has no room for `size` more octets.
+  // store::errc::over_quota when the account of the recipient, or each one behind an alias, has no room for `size`
+  // more octets (0: has no room at all).
   base::task<base::status> can_take(const store::resolution& recipient, std::uint64_t size);
 
  private:
+  struct plan;
+  base::task<base::status> resolve(const mail::smtp_envelope& envelope, plan& into);
+  base::task<std::string> junk_mailbox(std::string account);
+  base::task<void> report_success(const mail::smtp_envelope& envelope, const plan& done, std::string_view octets);
+
   store::directory& accounts_;
   store::mailbox_store& mailboxes_;
   const base::clock& time_;
+  local_delivery_options options_;
 };
 
 }  // namespace briefwerk::delivery

@@ -50,6 +50,7 @@ class router {
     std::string hostname;  // ours: an MX record that names it ends the list (RFC 5321 §5.1)
     hop_tls tls = hop_tls::required;
     std::vector<route_override> overrides;
+    std::uint16_t port = 25;  // of hosts found by DNS and of address literals; another one is for tests
   };
   router(base::resolver& names, options how);
 

@@ -1,0 +1,144 @@
+// Nothing is lost and nothing is sent twice: stores that fail, restarts, stops.
+
+#include "delivery/support.hpp"
+
+using namespace briefwerk;
+using namespace briefwerk::testing;
+
+TEST_CASE("queue: a store that cannot write for a while delays the bookkeeping, never sends again") {
+  sender_host host;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  SUBCASE("removal fails") {
+    host.queue.failures = 2;
+    host.start();
+    host.put(host.item({"bob@elsewhere.test"}));
+  }
+  SUBCASE("the report fails") {
+    host.queue.failures = 2;
+    peer.answer("gone", {550, {5, 1, 1}, "No"});
+    host.start();
+    host.put(host.item({"bob@elsewhere.test", "gone@elsewhere.test"}));
+  }
+  SUBCASE("progress between two domains fails") {
+    host.queue.failures = 2;
+    host.route("other.test", peer);
+    host.start();
+    host.put(host.item({"bob@elsewhere.test", "bob@other.test"}));
+  }
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(host.queue.failures == 0);
+  CHECK(host.log.count("queue.not_updated") == 2);
+  const auto got = peer.messages();
+  CHECK(got.size() == host.figures.get_counter("queue.delivered").value());
+  CHECK(host.inbox().size() == host.log.count("delivery.reported"));
+}
+
+TEST_CASE("queue: what one domain took is not sent again after a stop in the middle of the next") {
+  sender_host host;
+  peer_host first, second;
+  first.start();
+  second.hold = true;
+  second.start();
+  host.route("a.test", first);
+  host.route("b.test", second);
+  host.start();
+  host.put(host.item({"x@a.test", "x@b.test"}));
+  REQUIRE(host.soon([&] { return second.attempts == 1; }));
+  CHECK(first.messages().size() == 1);
+  const auto left = host.queued();  // written down already
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].recipients.at(0).state == store::recipient_state::delivered);
+  SUBCASE("the program is killed") {
+    auto killed = std::move(host.threads);  // nothing is finished, nothing is written any more
+    host.runner->stop();
+    killed->stop(0ms);
+    host.runner.reset();
+  }
+  SUBCASE("the program ends in order") {
+    std::thread open([&] {
+      std::this_thread::sleep_for(100ms);
+      second.hold = false;
+    });
+    host.end();
+    open.join();
+  }
+  second.hold = false;
+  host.time.advance(301s);
+  host.start();
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(first.messages().size() == 1);
+  CHECK(second.messages().size() >= 1);
+}
+
+TEST_CASE("queue: a new runner on the same store goes on where the old one was") {
+  sender_host host;
+  peer_host peer;
+  peer.message_answer = {451, {4, 3, 0}, "Later"};
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  host.put(host.item({"bob@elsewhere.test"}));
+  REQUIRE(host.attempted(1));
+  host.end();
+  CHECK(host.queued().at(0).attempts == 1);
+  peer.message_answer = server::replies::queued;
+  host.start();
+  std::this_thread::sleep_for(50ms);
+  CHECK(peer.messages().empty());  // it is not due
+  host.later(301s);
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(peer.messages().size() == 1);
+}
+
+TEST_CASE("queue: stop() lets the message under way end and begins no other") {
+  sender_host host;
+  peer_host peer;
+  peer.hold = true;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.options.connections = 1;
+  host.start();
+  host.put(host.item({"a@elsewhere.test"}));
+  host.put(host.item({"b@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return peer.attempts == 1; }));
+  host.runner->stop();
+  CHECK_FALSE(host.runner->is_idle());
+  peer.hold = false;
+  REQUIRE(host.soon([&] { return host.runner->is_idle(); }));
+  CHECK(peer.messages().size() == 1);
+  CHECK(host.queued().size() == 1);
+  host.end();
+}
+
+TEST_CASE("queue: an item that somebody removed while it was sent is gone") {
+  sender_host host;
+  peer_host peer;
+  peer.hold = true;
+  peer.message_answer = {451, {4, 3, 0}, "Later"};
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  host.put(host.item({"a@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return peer.attempts == 1; }));
+  REQUIRE(base::sync_wait(host.store->queue().remove(host.queued().at(0).id)).has_value());
+  peer.hold = false;
+  host.runner->stop();
+  REQUIRE(host.soon([&] { return host.runner->is_idle(); }));
+  CHECK(host.empty());
+}
+
+TEST_CASE("queue: recipients of a domain that is served here are delivered here, or fail as unknown") {
+  sender_host host;
+  host.start();
+  host.put(host.item({"alice@example.org", "Alice+tag@example.org", "ghost@example.org"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  const auto texts = host.inbox();
+  REQUIRE(texts.size() == 2);  // the message once, and the report
+  CHECK(texts[0] == stored_message);
+  const dsn told(texts[1]);
+  CHECK(told.groups.size() == 2);
+  CHECK(told.status(1, "Final-Recipient") == "rfc822; ghost@example.org");
+  CHECK(told.status(1, "Status") == "5.1.1");
+}

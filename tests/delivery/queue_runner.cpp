@@ -1,0 +1,419 @@
+// The queue runner against real servers on loopback: success, retries, failures, reports, connections.
+
+#include "delivery/support.hpp"
+
+using namespace briefwerk;
+using namespace briefwerk::testing;
+using delivery::hop_tls;
+
+TEST_CASE("queue: a message that was taken leaves the queue; Return-Path does not go over the wire") {
+  sender_host host;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  host.put(host.item({"bob@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return peer.messages().size() == 1 && host.empty(); }));
+  const auto got = peer.messages().front();
+  CHECK(got.octets == sent_message);
+  CHECK(got.tls == "TLSv1.3");
+  REQUIRE(got.envelope.sender.has_value());
+  CHECK(mail::format_mailbox(*got.envelope.sender) == "alice@example.org");
+  CHECK(host.inbox().empty());
+  CHECK(host.figures.get_counter("queue.delivered").value() == 1);
+  CHECK(host.log.count("delivery.sent") == 1);
+  CHECK_FALSE(contains(host.log.all(), "to be reported"));
+}
+
+TEST_CASE("queue: several recipients of a domain in one transaction, each with its own outcome; two domains") {
+  sender_host host;
+  peer_host peer, other;
+  peer.start();
+  other.start();
+  host.route("elsewhere.test", peer);
+  host.route("other.test", other);
+  peer.answer("busy", {450, {4, 2, 0}, "Busy"});
+  peer.answer("gone", {550, {5, 1, 1}, "No such user here"});
+  host.start();
+  host.put(host.item({"a@elsewhere.test", "busy@elsewhere.test", "gone@ELSEWHERE.test", "b@Elsewhere.Test", "c@other.test"}));
+  REQUIRE(host.attempted(1));
+  REQUIRE(peer.messages().size() == 1);
+  CHECK(peer.messages().front().envelope.recipients.size() == 2);
+  CHECK(other.messages().size() == 1);
+  auto left = host.queued();
+  REQUIRE(left.size() == 1);
+  REQUIRE(left[0].recipients.size() == 1);
+  CHECK(left[0].recipients[0].address == "busy@elsewhere.test");
+  CHECK(left[0].recipients[0].last_reply == "450 4.2.0 Busy");
+  CHECK(left[0].recipients[0].last_host == "mx.test");
+  CHECK(left[0].next_attempt == host.seconds() + 300);
+  REQUIRE(host.inbox().size() == 1);
+  const dsn told(host.inbox().front());
+  CHECK(told.groups.size() == 2);
+  CHECK(told.status(1, "Final-Recipient") == "rfc822; gone@ELSEWHERE.test");
+
+  peer.answer("busy", server::replies::recipient_ok);
+  host.later(301s);
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  REQUIRE(peer.messages().size() == 2);
+  CHECK(peer.messages().back().envelope.recipients.size() == 1);
+  CHECK(other.messages().size() == 1);
+  CHECK(host.inbox().size() == 1);
+}
+
+TEST_CASE("queue: waits double up to their bound") {
+  delivery::queue_runner_options options;
+  options.retry_first = 300s;
+  options.retry_most = 3600s;
+  const std::chrono::seconds wanted[] = {300s, 600s, 1200s, 2400s, 3600s, 3600s};
+  for (std::uint32_t i = 0; i < 6; ++i) CHECK(retry_wait(options, i + 1) == wanted[i]);
+  CHECK(retry_wait(options, 4000000000u) == 3600s);
+}
+
+TEST_CASE("queue: one delay report, then a report of failure when the time is over") {
+  sender_host host;
+  peer_host peer;
+  peer.message_answer = {451, {4, 3, 2}, "Not now"};
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.options.warn_after = 1000s;
+  host.options.give_up = 5000s;
+  host.start();
+  host.put(host.item({"bob@elsewhere.test"}));
+  REQUIRE(host.attempted(1));
+  host.later(301s);
+  REQUIRE(host.attempted(2));
+  CHECK(host.queued()[0].next_attempt == host.seconds() + 600);
+  CHECK(host.inbox().empty());
+  host.later(700s);
+  REQUIRE(host.attempted(3));
+  REQUIRE(host.inbox().size() == 1);
+  const dsn delay(host.inbox()[0]);
+  CHECK(delay.status(1, "Action") == "delayed");
+  CHECK(delay.status(1, "Status") == "4.3.2");
+  CHECK(delay.tree.is(*delay.parts[2], "text", "rfc822-headers"));
+  host.later(1201s);
+  REQUIRE(host.attempted(4));
+  CHECK(host.inbox().size() == 1);
+  host.later(2801s);
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  REQUIRE(host.inbox().size() == 2);
+  const dsn failure(host.inbox()[1]);
+  CHECK(failure.status(1, "Action") == "failed");
+  CHECK(failure.status(1, "Status") == "5.4.7");
+  CHECK(contains(failure.status(1, "Diagnostic-Code"), "451 4.3.2 Not now"));
+}
+
+TEST_CASE("queue: a failure becomes a report in the sender's INBOX, every field of RFC 3464 in it") {
+  sender_host host;
+  peer_host peer;
+  peer.answer("gone", {550, {5, 1, 1}, "No such\nuser"});
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  auto item = host.item({"gone@elsewhere.test"});
+  item.envelope_id = "QQ+2B1";
+  item.recipients[0].original_recipient = "rfc822;Old+40name@elsewhere.test";
+  host.put(item);
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  REQUIRE(host.inbox().size() == 1);
+  const dsn told(host.inbox()[0]);
+  CHECK(told.text.starts_with("Return-Path: <>\r\n"));
+  CHECK(told.field("To") == "<alice@example.org>");
+  CHECK(told.field("From") == "Mail Delivery System <postmaster@out.test>");
+  CHECK(told.field("Auto-Submitted") == "auto-replied");
+  CHECK(told.field("MIME-Version") == "1.0");
+  CHECK_FALSE(told.field("Date").empty());
+  CHECK(told.field("Message-ID").ends_with("@out.test>"));
+  const auto type = mail::parse_content_type(told.field("Content-Type"));
+  CHECK(type.value == "multipart/report");
+  REQUIRE(type.find("report-type") != nullptr);
+  CHECK(*type.find("report-type") == "delivery-status");
+  CHECK(told.tree.is(*told.parts[0], "text", "plain"));
+  CHECK(told.tree.is(*told.parts[1], "message", "delivery-status"));
+  CHECK(told.tree.is(*told.parts[2], "message", "rfc822"));
+  CHECK(contains(told.body(0), "<gone@elsewhere.test>"));
+  CHECK(told.groups.size() == 2);
+  CHECK(told.status(0, "Original-Envelope-Id") == "QQ+1");
+  CHECK(told.status(0, "Reporting-MTA") == "dns; out.test");
+  CHECK_FALSE(told.status(0, "Arrival-Date").empty());
+  CHECK(told.status(1, "Original-Recipient") == "rfc822;Old@name@elsewhere.test");
+  CHECK(told.status(1, "Final-Recipient") == "rfc822; gone@elsewhere.test");
+  CHECK(told.status(1, "Action") == "failed");
+  CHECK(told.status(1, "Status") == "5.1.1");
+  CHECK(told.status(1, "Remote-MTA") == "dns; mx.test");
+  CHECK(contains(told.status(1, "Diagnostic-Code"), "smtp; 550 5.1.1 No such"));
+  CHECK(told.body(2) == sent_message.substr(0, sent_message.size() - 2));
+  CHECK(peer.messages().empty());
+}
+
+TEST_CASE("queue: what NOTIFY and RET ask for is done") {
+  using namespace mail::notify;
+  struct row {
+    const char* why;
+    std::uint8_t notify;
+    bool taken;
+    std::size_t reports;
+  };
+  const row rows[] = {
+      {"nothing asked, failure", 0, false, 1},         {"never, failure", never, false, 0},
+      {"failure, failure", failure, false, 1},         {"success only, failure", success, false, 0},
+      {"delay only, failure", delay, false, 0},        {"nothing asked, success", 0, true, 0},
+      {"success, success", success, true, 1},          {"failure only, success", failure, true, 0},
+  };
+  for (const row& one : rows) {
+    CAPTURE(one.why);
+    sender_host host;
+    peer_host peer;
+    peer.service.protocol.offered.dsn = false;  // it will not report itself
+    if (!one.taken) peer.answer("bob", {550, {5, 1, 1}, "No"});
+    peer.start();
+    host.route("elsewhere.test", peer);
+    host.start();
+    auto item = host.item({"bob@elsewhere.test"});
+    item.recipients[0].notify = one.notify;
+    item.return_content = 1;
+    host.put(item);
+    REQUIRE(host.soon([&] { return host.empty(); }));
+    REQUIRE(host.inbox().size() == one.reports);
+    if (one.reports == 0) continue;
+    const dsn told(host.inbox()[0]);
+    CHECK(told.status(1, "Action") == (one.taken ? "relayed" : "failed"));
+    CHECK(told.status(1, "Status").starts_with(one.taken ? "2." : "5."));
+    CHECK(told.tree.is(*told.parts[2], "text", "rfc822-headers"));  // RET=HDRS; and never more on success
+    CHECK(contains(told.body(2), "Subject: to be reported"));
+    CHECK_FALSE(contains(told.body(2), "Hello"));
+  }
+}
+
+TEST_CASE("queue: a server with DSN gets the parameters, and reports success itself") {
+  sender_host host;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  auto item = host.item({"bob@elsewhere.test"});
+  item.recipients[0].notify = mail::notify::success | mail::notify::delay;
+  item.recipients[0].original_recipient = "rfc822;b";
+  item.envelope_id = "E1";
+  item.return_content = 2;
+  host.put(item);
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  const auto got = peer.messages().at(0).envelope;
+  CHECK(got.envelope_id == "E1");
+  CHECK(got.ret == mail::return_content::full);
+  CHECK(got.recipients.at(0).notify_on == (mail::notify::success | mail::notify::delay));
+  CHECK(got.recipients.at(0).original_recipient == "rfc822;b");
+  CHECK(host.inbox().empty());
+}
+
+TEST_CASE("queue: a report to a sender elsewhere goes by the queue with the null sender; nobody is told about it failing") {
+  sender_host host;
+  peer_host gone, back;
+  gone.answer("bob", {550, {5, 1, 1}, "No"});
+  gone.start();
+  back.start();
+  host.route("elsewhere.test", gone);
+  host.route("back.test", back);
+  host.start();
+  SUBCASE("delivered") {
+    host.put(host.item({"bob@elsewhere.test"}, "list@back.test"));
+    REQUIRE(host.soon([&] { return back.messages().size() == 1 && host.empty(); }));
+    const auto got = back.messages().front();
+    CHECK_FALSE(got.envelope.sender.has_value());
+    CHECK(mail::format_mailbox(got.envelope.recipients.at(0).address) == "list@back.test");
+    CHECK_FALSE(contains(got.octets, "Return-Path"));
+  }
+  SUBCASE("refused") {
+    back.answer("list", {550, {5, 1, 1}, "No"});
+    host.put(host.item({"bob@elsewhere.test"}, "list@back.test"));
+    REQUIRE(host.soon([&] { return host.log.count("delivery.failed") == 2 && host.empty(); }));
+    CHECK(back.messages().empty());
+    CHECK(host.log.count("delivery.reported") == 1);
+  }
+  SUBCASE("a local sender that is gone") {
+    host.put(host.item({"bob@elsewhere.test"}, "ghost@example.org"));
+    REQUIRE(host.soon([&] { return host.log.count("delivery.report_undeliverable") == 1 && host.empty(); }));
+  }
+  CHECK(host.inbox().empty());
+}
+
+TEST_CASE("queue: encryption as demanded") {
+  struct row {
+    const char* why;
+    hop_tls tls;
+    bool offered, trusted;
+    const char* reply;  // of the deferral; null: sent
+    const char* version;
+  };
+  const row rows[] = {
+      {"required and there", hop_tls::required, true, false, nullptr, "TLSv1.3"},
+      {"required, not offered", hop_tls::required, false, true, "451 4.7.10", ""},
+      {"verified and trusted", hop_tls::verified, true, true, nullptr, "TLSv1.3"},
+      {"verified, not trusted", hop_tls::verified, true, false, "451 4.7.5", ""},
+      {"verified, not offered", hop_tls::verified, false, true, "451 4.7.10", ""},
+      {"optional and there", hop_tls::optional, true, false, nullptr, "TLSv1.3"},
+      {"optional, not offered", hop_tls::optional, false, true, nullptr, ""},
+      {"none", hop_tls::none, true, true, nullptr, ""},
+  };
+  const auto distrust = net::tls_context::client({});
+  REQUIRE(distrust.has_value());
+  for (const row& one : rows) {
+    CAPTURE(one.why);
+    sender_host host;
+    peer_host peer;
+    if (!one.offered) peer.service.tls = nullptr;
+    if (!one.trusted) host.options.verified = *distrust;
+    peer.start();
+    host.route("elsewhere.test", peer, one.tls);
+    host.start();
+    host.put(host.item({"bob@elsewhere.test"}));
+    if (one.reply == nullptr) {
+      REQUIRE(host.soon([&] { return host.empty(); }));
+      CHECK(peer.messages().at(0).tls == one.version);
+    } else {
+      REQUIRE(host.attempted(1));
+      CHECK(peer.attempts == 0);
+      const std::string said = host.queued()[0].recipients[0].last_reply;
+      CHECK_MESSAGE(said.starts_with(one.reply), said);
+    }
+  }
+}
+
+TEST_CASE("queue: optional encryption that does not work is given up, once, and for that connection only") {
+  for (const hop_tls tls : {hop_tls::optional, hop_tls::required}) {
+    sender_host host;
+    peer_host peer;
+    // This side breaks the handshake off: its context trusts nobody who is there.
+    host.options.recorded = *net::tls_context::client({});
+    peer.start();
+    host.route("elsewhere.test", peer, tls);
+    host.start();
+    host.put(host.item({"bob@elsewhere.test"}));
+    if (tls == hop_tls::optional) {
+      REQUIRE(host.soon([&] { return host.empty(); }));
+      CHECK(peer.messages().at(0).tls.empty());
+      CHECK(peer.connections == 2);
+    } else {
+      REQUIRE(host.attempted(1));
+      CHECK(peer.attempts == 0);
+      CHECK(peer.connections == 1);
+    }
+  }
+}
+
+TEST_CASE("queue: one connection for two messages; one that the server closed is replaced without loss or duplicate") {
+  sender_host host;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.options.keep_connection = 60s;
+  host.options.connections = 1;
+  host.start();
+  host.put(host.item({"a@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  host.put(host.item({"b@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(peer.messages().size() == 2);
+  CHECK(peer.connections == 1);
+  // It says 421 and closes. The next message finds the connection dead and takes another.
+  peer.threads.stop(0ms);
+  peer_host again;
+  again.service.protocol = peer.service.protocol;
+  again.start({base::ip_address::v4({127, 0, 0, 1}), peer.port()});
+  host.put(host.item({"c@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(again.messages().size() == 1);
+  CHECK(peer.messages().size() == 2);
+}
+
+TEST_CASE("queue: a server that says 421 between two messages") {
+  sender_host host;
+  peer_host peer;
+  peer.service.command_deadline = 200ms;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.options.keep_connection = 60s;
+  host.start();
+  host.put(host.item({"a@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  std::this_thread::sleep_for(500ms);  // it has said 421 by now
+  host.put(host.item({"b@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(peer.messages().size() == 2);
+  CHECK(peer.connections == 2);
+}
+
+TEST_CASE("queue: more than a hundred recipients go in several transactions, each once") {
+  sender_host host;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  std::vector<std::string> to;
+  for (int i = 0; i < 250; ++i) to.push_back("user" + std::to_string(i) + "@elsewhere.test");
+  host.put(host.item(to));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  const auto got = peer.messages();
+  REQUIRE(got.size() == 3);
+  CHECK(got[0].envelope.recipients.size() + got[1].envelope.recipients.size() + got[2].envelope.recipients.size() == 250);
+  CHECK(peer.connections == 1);
+}
+
+TEST_CASE("queue: what the message needs is found by looking at it") {
+  struct row {
+    const char* why;
+    std::string body;
+    bool smtputf8, declared_8bit;
+    const char* to;
+    const char* failure;  // at a server that has neither 8BITMIME nor SMTPUTF8; null: sent
+  };
+  const row rows[] = {
+      {"plain text", "Subject: x\r\n\r\nHello\r\n", false, false, "bob@elsewhere.test", nullptr},
+      {"declared more than it needs", "Subject: x\r\n\r\nHello\r\n", true, true, "bob@elsewhere.test", nullptr},
+      {"8-bit text", "Subject: x\r\n\r\nGr\xc3\xbc\xc3\x9f" "e\r\n", false, true, "bob@elsewhere.test", "554 5.6.3"},
+      {"8-bit text, not declared", "Subject: x\r\n\r\nGr\xc3\xbc\xc3\x9f" "e\r\n", false, false, "bob@elsewhere.test", "554 5.6.3"},
+      {"a header in UTF-8", "Subject: Gr\xc3\xbc\xc3\x9f" "e\r\n\r\nx\r\n", true, true, "bob@elsewhere.test", "553 5.6.7"},
+      {"an address in UTF-8", "Subject: x\r\n\r\nx\r\n", true, false, "j\xc3\xb6rg@elsewhere.test", "553 5.6.7"},
+      {"binary", std::string("Subject: x\r\n\r\na\nb\0c\r\n", 21), false, true, "bob@elsewhere.test", "554 5.6.3"},
+  };
+  for (const row& one : rows) {
+    for (const bool able : {false, true}) {
+      CAPTURE(one.why);
+      CAPTURE(able);
+      sender_host host;
+      peer_host peer;
+      peer.service.protocol.offered.eightbitmime = able;
+      peer.service.protocol.offered.smtputf8 = able;
+      peer.service.protocol.offered.binarymime = able;
+      peer.start();
+      host.route("elsewhere.test", peer);
+      host.start();
+      auto item = host.item({one.to});
+      item.smtputf8 = one.smtputf8;
+      item.eight_bit = one.declared_8bit;
+      host.put(item, one.body);
+      REQUIRE(host.soon([&] { return host.empty(); }));
+      if (able || one.failure == nullptr) {
+        REQUIRE(peer.messages().size() == 1);
+        CHECK(peer.messages()[0].octets == one.body);
+        CHECK(host.inbox().empty());
+      } else {
+        CHECK(peer.attempts == 0);
+        REQUIRE(host.inbox().size() == 1);
+        const dsn told(host.inbox()[0]);
+        CHECK_MESSAGE(contains(told.status(1, "Diagnostic-Code"), one.failure), told.text);
+      }
+    }
+  }
+}
+
+TEST_CASE("queue: a message that the store lost is reported, not kept for ever") {
+  sender_host host;
+  host.queue.unreadable = true;
+  host.start();
+  host.put(host.item({"bob@elsewhere.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  REQUIRE(host.inbox().size() == 1);
+  CHECK(contains(host.inbox()[0], "Status: 5.3.0"));
+}
