@@ -1,0 +1,419 @@
+"""Administration: briefwerkctl, briefwerkd --check and --schema, reload, stop, privileges."""
+import json
+import mailbox
+import os
+import pwd
+import re
+import signal
+import socket
+import ssl
+import time
+
+from harness import BIN, Server, Skipped, bodies, check, equal, main, message, run, that, wait_for
+
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../apps/config/briefwerk.schema.json")
+
+
+def serve(change=None):
+    server = Server(change=change)
+    server.domain("example.test")
+    server.account("alice@example.test")
+    return server
+
+
+@check
+def every_sub_command_online_and_offline():
+    server = Server(start=False)
+    for running in (False, True):  # the same answers from the data and from the server
+        if running:
+            server.start()
+        name = "on" if running else "off"
+        that("is served" in server.ctl("domain", "add", f"{name}.test").stdout.decode(), "domain add")
+        equal(server.ask("domain", "add", f"{name}2.test")["ok"], True)
+        server.ctl("domain", "delete", f"{name}2.test")
+        server.account(f"a@{name}.test")
+        made = server.ask("account", "add", f"b@{name}.test", "--generate")
+        that(len(made["password"]) >= 15, "the password is too short")
+        server.ctl("account", "change", f"b@{name}.test", "--quota", "1000000", "--send-as", f"c@{name}.test")
+        server.ctl("account", "password", f"b@{name}.test", "--password-file", "-", stdin="another one\n")
+        server.ctl("alias", "add", f"all@{name}.test", f"a@{name}.test", f"b@{name}.test")
+        server.ctl("domain", "add", f"{name}.test", "--catch-all", f"a@{name}.test")
+        refusals = [
+            ("domain with accounts", ["domain", "delete", f"{name}.test"]), ("no domain name", ["domain", "add", "not a name"]),
+            ("account of a foreign domain", ["account", "add", "x@nowhere.test", "--generate"]),
+            ("account that exists", ["account", "add", f"a@{name}.test", "--generate"]),
+            ("account that does not exist", ["account", "change", f"x@{name}.test", "--disable"]),
+            ("no address", ["account", "add", "nobody", "--generate"]), ("no alias", ["alias", "delete", f"x@{name}.test"]),
+            ("no such account", ["account", "delete", f"x@{name}.test"]), ("no such message", ["queue", "show", "x"]),
+            ("no such account", ["mailbox", "list", f"x@{name}.test"]),
+            ("no such mailbox", ["mailbox", "export", f"a@{name}.test", server.dir + "/none", "--mailbox", "Nowhere"]),
+            ("no file", ["mailbox", "import", f"a@{name}.test", server.dir + "/missing"]),
+            ("unknown sub-command", ["frobnicate"]), ("unknown option", ["domain", "list", "--frobnicate"]), ("no sub-command", []),
+        ]
+        for why, arguments in refusals:
+            done = server.ctl(*arguments, ok=False)
+            that(done.returncode not in (0, -6, -11) and (done.stderr or done.stdout), f"{why}: {done}")
+        for command, rows in ((["domain", "list"], "domains"), (["account", "list"], "accounts"), (["alias", "list"], "aliases"),
+                              (["queue", "list"], "items"), (["mailbox", "list", f"a@{name}.test"], "mailboxes")):
+            listed = server.ask(*command)[rows]
+            lines = server.ctl(*command).stdout.decode().splitlines()
+            equal(len(lines), len(listed) + 1, f"{command}: lines and rows")
+        status = server.ask("status")
+        equal((status["running"], status["queue"]), (running, 0))
+        that("running" in server.ctl("status").stdout.decode(), "status")
+        boxes = {one["name"]: one.get("use") for one in server.ask("mailbox", "list", f"a@{name}.test")["mailboxes"]}
+        equal(set(boxes), {"INBOX", "Sent", "Drafts", "Junk", "Trash", "Archive"})
+    commands = (["domain", "list"], ["account", "list"], ["alias", "list"], ["mailbox", "list", "a@on.test"], ["queue", "list"])
+    online = [server.ctl("--json", *command).stdout for command in commands] + [server.ctl(*command).stdout for command in commands]
+    equal(server.stop(), 0)
+    offline = [server.ctl("--json", *command).stdout for command in commands] + [server.ctl(*command).stdout for command in commands]
+    equal(offline, online, "answers without the server")
+    that("--config" in run([f"{BIN}/briefwerkctl", "--help"]).stdout.decode(), "--help")
+    that(run([f"{BIN}/briefwerkctl", "--version"]).stdout.startswith(b"briefwerkctl "), "--version")
+    that(run([f"{BIN}/briefwerkd", "--version"]).stdout.startswith(b"briefwerkd "), "--version")
+    for secret in ("correct horse", "another one"):
+        for folder, _, files in os.walk(server.dir):
+            for file in files:
+                if os.path.isfile(os.path.join(folder, file)):
+                    with open(os.path.join(folder, file), "rb") as f:
+                        that(secret.encode() not in f.read(), f"the password stands in {file}")
+    that(server.ctl("init", "--hostname", "x", "--data", server.dir + "/x", ok=False).returncode == 1, "init overwrites")
+
+
+@check
+def export_and_import():
+    server = serve()
+    server.account("bob@example.test")
+    server.account("carol@example.test")
+    rows = [
+        ("\\Seen \\Flagged", 1_000_000_000, message("a@client.example", "alice@example.test", "one")),
+        ("", 1_500_000_001, message("a@client.example", "alice@example.test", "From_", "From here\r\n>From there\r\n>>From all\r\n From x\r\n\r\nFrom y\r\n")),
+        ("\\Answered \\Draft", 1_600_000_002, message("a@client.example", "alice@example.test", "eight", "Gr\u00fc\u00dfe \u65e5\u672c\r\n\r\n\r\n")),
+        ("\\Deleted", 1_700_000_003, message("a@client.example", "alice@example.test", "no body", "")),
+        ("\\Seen", 1_700_000_004, message("a@client.example", "alice@example.test", "many empty lines", "\r\n\r\n\r\nx\r\n\r\n")),
+    ]
+    imap = server.imap("alice@example.test")
+    for flags, date, text in rows:
+        zone = time.strftime('"%d-%b-%Y %H:%M:%S +0000"', time.gmtime(date))
+        that(imap.append("INBOX", f"({flags})", zone, text.encode())[0] == "OK", "APPEND")
+    imap.logout()
+
+    def state(user):
+        imap = server.imap(f"{user}@example.test")
+        imap.select("INBOX", readonly=True)
+        data = imap.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+        imap.logout()
+        found = []
+        for index, part in enumerate(data):
+            if isinstance(part, tuple):
+                about = (part[0] + (data[index + 1] if isinstance(data[index + 1], bytes) else b"")).decode()
+                flags = set(re.search(r"FLAGS \(([^)]*)\)", about)[1].split()) - {"\\Recent"}
+                found.append((sorted(flags), re.search(r'INTERNALDATE "([^"]*)"', about)[1], part[1]))
+        return found
+    before = state("alice")
+    equal(len(before), len(rows))
+    equal(before[2][2], rows[2][2].encode())
+    for form, user in (("mbox", "bob"), ("maildir", "carol")):
+        path = f"{server.dir}/{form}"
+        equal(server.ask("mailbox", "export", "alice@example.test", path, "--format", form)["messages"], len(rows))
+        kept = mailbox.mbox(path) if form == "mbox" else mailbox.Maildir(path)
+        equal(len(kept), len(rows), f"Python reads the {form}")
+        equal(sorted(one["Subject"] for one in kept), sorted(["one", "From_", "eight", "no body", "many empty lines"]))
+        equal(server.ask("mailbox", "import", f"{user}@example.test", path)["messages"], len(rows))
+        for expected, got in zip(before, state(user)):
+            equal(got, expected, f"{form} there and back")
+        equal(os.stat(path).st_mode & 0o077 if form == "mbox" else 0, 0, "others may read the mail")
+    foreign = mailbox.mbox(server.dir + "/foreign")  # as another program writes it
+    for n in range(300):
+        one = mailbox.mboxMessage(message("a@client.example", "bob@example.test", f"foreign {n}", "From me\n").replace("\r\n", "\n"))
+        one.set_flags("RF" if n % 2 else "")
+        foreign.add(one)
+    foreign.flush()
+    equal(server.ask("mailbox", "import", "bob@example.test", server.dir + "/foreign", "--mailbox", "Old/2020")["messages"], 300)
+    imap = server.imap("bob@example.test")
+    equal(imap.select("Old/2020")[1], [b"300"])
+    equal(len(imap.search(None, "SEEN FLAGGED")[1][0].split()), 150)
+    imap.logout()
+    before = server.ctl("mailbox", "export", "bob@example.test", server.dir + "/online", "--mailbox", "Old/2020")
+    equal(server.stop(), 0)
+    server.ctl("mailbox", "export", "bob@example.test", server.dir + "/offline", "--mailbox", "Old/2020")
+    with open(server.dir + "/online", "rb") as a, open(server.dir + "/offline", "rb") as b:
+        equal(a.read(), b.read(), "export with and without the server")
+
+
+@check
+def quota():
+    server = serve()
+    server.account("small@example.test", quota=20000)
+    big = message("x@elsewhere.example", "small@example.test", body="x" * 70 + "\r\n") + ("y" * 70 + "\r\n") * 400
+    with server.smtp() as client:
+        equal(client.docmd("MAIL", f"FROM:<x@elsewhere.example> SIZE={len(big)}")[0], 250)
+        code, text = client.docmd("RCPT", "TO:<small@example.test>")
+        that(code == 452 and text.startswith(b"4.2.2"), f"announced: {code} {text}")
+        client.rset()
+        equal(client.docmd("MAIL", "FROM:<x@elsewhere.example>")[0], 250)
+        code, text = client.docmd("RCPT", "TO:<small@example.test>")
+        if code == 250:
+            code, text = client.data(big)
+        that(code == 452 and text.startswith(b"4.2.2"), f"not announced: {code} {text}")
+    server.deliver("x@elsewhere.example", ["small@example.test"], message("x@elsewhere.example", "small@example.test"))
+    imap = server.imap("small@example.test")
+    kind, data = imap.append("INBOX", None, None, big.encode())
+    that(kind == "NO" and b"[OVERQUOTA]" in data[0], (kind, data))
+    usage = [one for one in server.ask("account", "list")["accounts"] if one["address"] == "small@example.test"][0]
+    equal((usage["messages"], usage["quota_octets"]), (1, 20000))
+    server.ctl("account", "change", "small@example.test", "--quota", "0")
+    equal(imap.append("INBOX", None, None, big.encode())[0], "OK", "without a quota")
+
+
+@check
+def disabled_and_deleted_accounts():
+    server = serve()
+    server.ctl("account", "change", "alice@example.test", "--disable")
+    try:
+        server.imap("alice@example.test")
+        raise AssertionError("a disabled account may log in")
+    except Exception as refused:
+        that("AssertionError" not in type(refused).__name__, refused)
+    server.deliver("x@elsewhere.example", ["alice@example.test"], message("x@elsewhere.example", "alice@example.test"))
+    server.ctl("account", "change", "alice@example.test", "--enable")
+    imap = server.imap("alice@example.test")
+    equal(len(bodies(imap)), 1, "mail while it was disabled")
+    server.ctl("account", "password", "alice@example.test", "--password-file", "-", stdin="new secret\n")
+    try:
+        server.imap("alice@example.test")
+        raise AssertionError("the old password still works")
+    except Exception as refused:
+        that("AssertionError" not in type(refused).__name__, refused)
+    server.imap("alice@example.test", "new secret")
+    server.ctl("account", "delete", "alice@example.test")
+    with server.smtp() as client:
+        client.docmd("MAIL", "FROM:<x@elsewhere.example>")
+        equal(client.docmd("RCPT", "TO:<alice@example.test>")[0], 550, "a deleted account")
+    server.account("alice@example.test")
+    equal(bodies(server.imap("alice@example.test")), [], "mail of the account before")
+
+
+@check
+def wrong_configurations_are_explained():
+    server = Server(start=False)
+    good = json.dumps(server.config)
+    file = server.dir + "/wrong.json"
+
+    def answer(text):
+        with open(file, "w") as f:
+            f.write(text)
+        return run([f"{BIN}/briefwerkd", "--check", "--config", file], ok=False)
+    done = answer(good)
+    that(done.returncode == 0 and b"correct" in done.stdout, done)
+    equal(answer("// a comment\n" + good[:-1] + "/* another */ }").returncode, 0, "comments")
+
+    def changed(change):
+        conf = json.loads(good)
+        change(conf)
+        return json.dumps(conf)
+    rows = [
+        ("unknown key", lambda c: c.update(hostnam="x"), "/hostnam"),
+        ("unknown key inside", lambda c: c["log"].update(levle="info"), "/log/levle"),
+        ("unknown key in a list", lambda c: c["tls"]["certificates"][0].update(kee="x"), "/tls/certificates/0/kee"),
+        ("required key is missing", lambda c: c.pop("hostname"), "hostname"),
+        ("empty text", lambda c: c.update(hostname=""), "/hostname"),
+        ("number instead of text", lambda c: c.update(hostname=5), "/hostname"),
+        ("text instead of number", lambda c: c.update(limits={"recipients": "many"}), "/limits/recipients"),
+        ("too small", lambda c: c.update(limits={"recipients": 1}), "/limits/recipients"),
+        ("too large", lambda c: c.update(limits={"imap_idle_minutes": 100000}), "/limits/imap_idle_minutes"),
+        ("negative", lambda c: c.update(threads=-1), "/threads"),
+        ("not one of the words", lambda c: c["log"].update(format="xml"), "/log/format"),
+        ("no endpoint", lambda c: c["listen"].update(smtp=["localhost:25"]), "/listen/smtp/0"),
+        ("no port", lambda c: c["listen"].update(imap=["127.0.0.1:1143", "127.0.0.1"]), "/listen/imap/1"),
+        ("text instead of list", lambda c: c["listen"].update(smtp="127.0.0.1:25"), "/listen/smtp"),
+        ("nothing to listen on", lambda c: c.update(listen={}), "/listen"),
+        ("object instead of flag", lambda c: c.update(require_tls={}), "/require_tls"),
+        ("list instead of object", lambda c: c.update(tls=[]), "/tls"),
+        ("no certificate", lambda c: c.update(tls={}), "/tls/certificates"),
+        ("certificate that is not there", lambda c: c["tls"]["certificates"][0].update(certificate="/nowhere.pem"), "/tls/certificates/0/certificate"),
+        ("IPv6 for IPv4", lambda c: c.update(delivery={"source_v4": "::1"}), "/delivery/source_v4"),
+        ("next hop without a domain", lambda c: c.update(delivery={"next_hops": [{"host": "x"}]}), "/delivery/next_hops/0"),
+        ("user that is not there", lambda c: c.update(user="no-such-user"), "/user"),
+        ("folder that is not there", lambda c: c.update(data="/nowhere/at/all"), "/data"),
+    ]
+    for why, change, path in rows:
+        done = answer(changed(change))
+        equal(done.returncode, 1, f"{why}: exit code")
+        that(path in done.stderr.decode(), f"{why}: {done.stderr.decode()} does not name {path}")
+        that(done.stderr.decode().startswith(file + ":"), f"{why}: the file is not named")
+    done = answer(changed(lambda c: (c.update(x=1, y=2), c["log"].update(z=3))))
+    equal(len(done.stderr.splitlines()), 3, "several errors at once")
+    done = answer('{\n "hostname": "a",\n oops\n}')
+    that(done.returncode == 1 and b"line 3" in done.stderr, done.stderr)
+    equal(answer("[]").returncode, 1, "a list")
+    equal(run([f"{BIN}/briefwerkd", "--check", "--config", server.dir + "/none"], ok=False).returncode, 1, "no file")
+    equal(run([f"{BIN}/briefwerkd"], ok=False).returncode, 2, "no --config")
+    that(run([f"{BIN}/briefwerkd", "--frobnicate"], ok=False).returncode not in (0, 1), "an unknown option")
+    with open(file, "w") as f:
+        f.write(changed(lambda c: c.update(x=1)))
+    done = run([f"{BIN}/briefwerkd", "--config", file], ok=False)
+    that(done.returncode == 1 and b"/x" in done.stderr, "a start with a wrong configuration")
+
+
+KEYWORDS = {"$schema", "title", "description", "default", "type", "properties", "additionalProperties", "required", "items",
+            "minimum", "maximum", "minLength", "pattern", "enum"}
+
+
+def validate(value, schema, path=""):
+    """The JSON Schema keywords that the schema uses; another keyword is an error of the schema."""
+    that(set(schema) <= KEYWORDS, f"{path}: keywords unknown to this validator: {set(schema) - KEYWORDS}")
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    errors = []
+    kind = kinds[schema["type"]]
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        return [f"{path} is not of the type {schema['type']}"]
+    if kind is dict:
+        errors += [f"{path} lacks {key}" for key in schema.get("required", []) if key not in value]
+        for key, inner in value.items():
+            if key in schema["properties"]:
+                errors += validate(inner, schema["properties"][key], f"{path}/{key}")
+            elif schema.get("additionalProperties") is False:
+                errors.append(f"{path}/{key} is unknown")
+    elif kind is list:
+        for index, inner in enumerate(value):
+            errors += validate(inner, schema["items"], f"{path}/{index}")
+    elif kind is str:
+        if len(value) < schema.get("minLength", 0) or not re.search(schema.get("pattern", ""), value) or \
+                value not in schema.get("enum", [value]):
+            errors.append(f"{path} has a wrong value")
+    elif kind is int and not schema["minimum"] <= value <= schema["maximum"]:
+        errors.append(f"{path} is out of bounds")
+    return errors
+
+
+@check
+def schema():
+    text = run([f"{BIN}/briefwerkd", "--schema"]).stdout.decode()
+    with open(SCHEMA) as f:
+        that(f.read() == text, "apps/config/briefwerk.schema.json is not what briefwerkd --schema prints: write it anew")
+    tree = json.loads(text)
+    server = Server(start=False)
+    equal(validate(server.config, tree), [])
+    wrong = dict(server.config, x=1, threads=-1, listen={"smtp": ["here"]})
+    wrong.pop("hostname")
+    equal(len(validate(wrong, tree)), 4)
+
+    def defaults(inner, path=""):
+        for key, one in inner["properties"].items():
+            that(one.get("description"), f"{path}/{key} is not explained")
+            if "default" in one:
+                equal(validate(one["default"], one), [], f"the default of {path}/{key}")
+            for nested in (one, one.get("items", {})):
+                if "properties" in nested:
+                    defaults(nested, f"{path}/{key}")
+    defaults(tree)
+
+
+def certificate_of(server, port="imaps", hostname="localhost"):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((server.address, server.ports[port]), 10) as raw:
+        with context.wrap_socket(raw, server_hostname=hostname) as tls:
+            return tls.getpeercert(binary_form=True)
+
+
+@check
+def reload():
+    server = serve()
+    old = certificate_of(server)
+    staying = server.imap("alice@example.test")
+    other = Server(start=False)
+    for name in ("certificate.pem", "key.pem"):
+        with open(f"{other.dir}/{name}") as source, open(f"{server.dir}/{name}", "w") as target:
+            target.write(source.read())
+    os.rename(server.log_file, server.log_file + ".1")
+    os.kill(server.pid, signal.SIGHUP)
+    new = wait_for("the new certificate", lambda: (now := certificate_of(server)) != old and now)
+    wait_for("a new log file", lambda: os.path.exists(server.log_file) and "server.reloaded" in server.log())
+    equal(staying.noop()[0], "OK", "a session from before")
+    server.imap("alice@example.test").logout()
+    for text in ("broken", ""):
+        with open(server.dir + "/certificate.pem", "w") as f:
+            f.write(text)
+        with open(server.log_file, "w"):
+            pass
+        os.kill(server.pid, signal.SIGHUP)
+        wait_for("an error in the log", lambda: "tls.reload_failed" in server.log())
+        equal(certificate_of(server), new, "the certificate behind a broken file")
+    os.unlink(server.dir + "/certificate.pem")
+    os.kill(server.pid, signal.SIGHUP)
+    wait_for("an error in the log", lambda: server.log().count("tls.reload_failed") >= 1)
+    equal(certificate_of(server), new, "the certificate behind a missing file")
+    row = [json.loads(line) for line in server.log().splitlines() if "tls.reload_failed" in line][0]
+    equal(row["level"], "error")
+
+
+@check
+def graceful_stop():
+    server = serve()
+    idle = server.imap("alice@example.test")
+    line = server.raw_tls("smtp")
+    for command, expected in (("MAIL FROM:<x@elsewhere.example>", "250"), ("RCPT TO:<alice@example.test>", "250"), ("DATA", "354")):
+        that(line.ask(command).startswith(expected), command)
+    line.send(message("x@elsewhere.example", "alice@example.test", "under way"))
+    os.kill(server.pid, signal.SIGTERM)
+
+    def closed():
+        try:
+            socket.create_connection((server.address, server.ports["smtp"]), 2).close()
+            return False
+        except OSError:
+            return True
+    wait_for("closed listeners", closed)
+    line.send("the end\r\n.\r\n")
+    that(line.reply().startswith("250"), "the message under way")
+    line.close()
+    idle.shutdown()
+    equal(server.process.wait(40), 0, "exit code")
+    server.process = None
+    that("server.stopped" in server.log(), "the log tells of the stop")
+    that(not os.path.exists(server.dir + "/data/control.sock"), "the control socket is left")
+    server.start()
+    equal(len(bodies(server.imap("alice@example.test"))), 1)
+    began = time.monotonic()
+    equal(server.stop(signal.SIGINT), 0)
+    that(time.monotonic() - began < 30, "a stop without sessions takes too long")
+
+
+@check
+def two_servers_on_one_folder():
+    server = serve()
+    second = run([f"{BIN}/briefwerkd", "--config", server.config_file], ok=False)
+    equal(second.returncode, 1)
+    that(second.stderr, "no explanation")
+    equal(server.imap("alice@example.test").noop()[0], "OK")
+
+
+@check
+def privileges_are_dropped():
+    if os.geteuid() != 0:
+        raise Skipped("needs root")
+    nobody = pwd.getpwnam("nobody")
+    server = Server(start=False, user="nobody")
+    server.domain("example.test")
+    server.account("alice@example.test")
+    for folder, folders, files in os.walk(server.dir):
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        for name in files:
+            os.chown(os.path.join(folder, name), nobody.pw_uid, nobody.pw_gid)
+    server.start()
+    for task in os.listdir(f"/proc/{server.pid}/task"):
+        with open(f"/proc/{server.pid}/task/{task}/status") as f:
+            status = f.read()
+        equal(re.search(r"^Uid:\s+(.*)$", status, re.M)[1].split(), [str(nobody.pw_uid)] * 4, "Uid of each thread")
+        equal(re.search(r"^Gid:\s+(.*)$", status, re.M)[1].split(), [str(nobody.pw_gid)] * 4)
+        that("0" not in re.search(r"^Groups:(.*)$", status, re.M)[1].split(), "still in root's groups")
+        equal(int(re.search(r"^CapEff:\s+(\w+)$", status, re.M)[1], 16), 0, "capabilities")
+    server.deliver("x@elsewhere.example", ["alice@example.test"], message("x@elsewhere.example", "alice@example.test"))
+    equal(len(bodies(server.imap("alice@example.test"))), 1)
+    equal(server.ask("status")["running"], True, "root may ask")
+    equal(server.stop(), 0)
+
+
+main(300)

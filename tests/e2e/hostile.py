@@ -1,0 +1,303 @@
+"""Clients that are slow, huge, endless or broken: each gets its answer, others are served meanwhile, memory stays bounded."""
+import socket
+import ssl
+import threading
+import time
+
+from harness import Server, bodies, check, equal, main, message, that
+
+MIB = 1 << 20
+
+
+def serve(change=None):
+    server = Server(change=change)
+    server.domain("example.test")
+    server.account("alice@example.test")
+    still_serves(server)  # caches and tables that fill once
+    return server
+
+
+def still_serves(server):
+    server.deliver("x@elsewhere.example", ["alice@example.test"], message("x@elsewhere.example", "alice@example.test"))
+    imap = server.imap("alice@example.test")
+    that(len(bodies(imap)) > 0, "no mail")
+    imap.logout()
+
+
+def bounded(server, before, what, most=64 * MIB):
+    grown = server.rss() - before
+    print(f"         {what}: memory grew by {grown / MIB:.1f} MiB", flush=True)
+    that(grown < most, f"{what}: memory grew by {grown / MIB:.0f} MiB")
+
+
+def pour(line, data, octets):
+    """Sends until all is out or the server hangs up; reads nothing."""
+    sent = 0
+    line.socket.settimeout(60)
+    try:
+        while sent < octets:
+            line.send(data)
+            sent += len(data)
+    except OSError:
+        pass
+    return sent
+
+
+def rest(line, seconds=20):
+    """What the server still says before it closes."""
+    said = ""
+    line.socket.settimeout(seconds)
+    try:
+        while (one := line.line()) != "":
+            said += one + "\n"
+    except OSError:
+        pass
+    return said
+
+
+@check
+def slow_clients_and_half_open_ones():
+    server = serve()
+    before = server.rss()
+    slow = [server.raw("smtp") for _ in range(20)] + [server.raw("imap") for _ in range(20)] + [server.raw("submissions") for _ in range(20)]
+    stop = threading.Event()
+
+    def trickle():
+        while not stop.is_set():
+            for one in slow[:40]:
+                try:
+                    one.send(b"N")
+                except OSError:
+                    pass
+            stop.wait(1)
+    thread = threading.Thread(target=trickle, daemon=True)
+    thread.start()
+    half = []
+    for port in ("smtp", "submissions", "imap", "imaps"):
+        for _ in range(20):
+            one = server.raw(port)
+            if port in ("smtp", "imap"):
+                one.send(b"EHLO a\r\nSTARTT" if port == "smtp" else b"a LOGIN {100")
+            else:
+                one.send(b"\x16\x03\x01\x02\x00\x01")  # a ClientHello that never ends
+            one.socket.shutdown(socket.SHUT_WR) if len(half) % 2 else None
+            half.append(one)
+    for _ in range(5):
+        still_serves(server)
+    stop.set()
+    thread.join()
+    bounded(server, before, "120 slow or half-open connections")
+    for one in slow + half:
+        one.close()
+
+
+@check
+def literal_of_4_gib():
+    server = serve()
+    before = server.rss()
+    for announced in (4 << 30, (4 << 30) - 1, (1 << 63), 10**30):
+        for command in ("LOGIN {%d}", "APPEND INBOX {%d}", "LOGIN {%d+}", "APPEND INBOX {%d+}"):
+            line = server.raw_tls("imaps")
+            if command.startswith("APPEND"):
+                line.imap("l", 'LOGIN alice@example.test "correct horse"')
+            line.socket.settimeout(10)
+            line.send("a " + command % announced + "\r\n")
+            if "+}" in command:
+                answer = line.line()
+                that(answer.startswith(("a NO", "a BAD", "* BYE")), f"{command % announced}: {answer!r}")
+            else:
+                answer = line.line()
+                that(answer.startswith(("a NO", "a BAD", "* BYE")), f"{command % announced}: {answer!r}")
+                if not answer.startswith("* BYE"):
+                    that(line.imap("b", "NOOP")[-1].startswith("b "), "no further command")
+            line.close()
+    still_serves(server)
+    bounded(server, before, "literals of 4 GiB")
+
+
+@check
+def line_without_end():
+    server = serve()
+    before = server.rss()
+    for port in ("smtp", "submissions", "imaps"):
+        line = server.raw_tls(port)
+        sent = pour(line, b"A" * 65536, 100 * MIB)
+        print(f"         {port}: took {sent / MIB:.1f} MiB", flush=True)
+        said = rest(line, 3)
+        if sent < 100 * MIB:
+            that("500" in said or "421" in said or "BYE" in said or "BAD" in said or said == "", said[:200])
+        line.close()
+        bounded(server, before, f"a line without end on {port}")
+    line = server.raw_tls("smtp")  # and inside DATA, where a long line is content up to the limit of the message
+    for command, expected in (("MAIL FROM:<a@client.example>", "250"), ("RCPT TO:<alice@example.test>", "250"), ("DATA", "354")):
+        that(line.ask(command).startswith(expected), command)
+    pour(line, b"A" * 65536, 100 * MIB)
+    try:
+        line.send("\r\n.\r\n")
+        answer = line.reply()
+        that(answer.startswith("552") or answer.startswith("421") or answer == "", f"100 MiB on one line: {answer}")
+    except OSError:
+        pass
+    line.close()
+    time.sleep(0.5)
+    bounded(server, before, "a line of 100 MiB in DATA")
+    still_serves(server)
+
+
+@check
+def ten_thousand_recipients():
+    server = serve()
+    before = server.rss()
+    line = server.raw_tls("smtp", timeout=120)
+    that(line.ask("MAIL FROM:<a@client.example>").startswith("250"), "MAIL")
+    taken, refused = 0, 0
+    for start in range(0, 10000, 500):
+        line.send("".join(f"RCPT TO:<alice+{n}@example.test>\r\n" for n in range(start, start + 500)))
+        for _ in range(500):
+            answer = line.reply()
+            if answer.startswith("250"):
+                that(not refused, "taken behind a refusal")
+                taken += 1
+            else:
+                that(answer.startswith("452 4.5.3"), f"recipient {taken + 1}: {answer}")
+                refused += 1
+    equal((taken, refused), (1000, 9000))
+    that(line.ask("DATA").startswith("354"), "DATA")
+    line.send("Subject: many\r\n\r\n.\r\n")
+    that(line.reply().startswith("250"), "the message for the recipients that were taken")
+    bounded(server, before, "10,000 recipients")
+    still_serves(server)
+
+
+@check
+def message_over_the_limit():
+    server = serve(lambda c: c.update(limits={"message_size": 50 * MIB}))
+    before = server.rss()
+    with server.smtp() as client:
+        that(client.esmtp_features["size"] == str(50 * MIB), client.esmtp_features)
+        code, text = client.docmd("MAIL", f"FROM:<a@client.example> SIZE={60 * MIB}")
+        that(code == 552 and text.startswith(b"5.3.4"), f"announced: {code} {text}")
+        equal(client.docmd("MAIL", "FROM:<a@client.example>")[0], 250)
+        equal(client.docmd("RCPT", "TO:<alice@example.test>")[0], 250)
+        equal(client.docmd("DATA")[0], 354)
+        block = (b"x" * 76 + b"\r\n") * 840
+        try:
+            for _ in range(60 * MIB // len(block) + 1):
+                client.sock.sendall(block)
+            client.sock.sendall(b".\r\n")
+            code, text = client.getreply()
+            that(code == 552 and text.startswith(b"5.3.4"), f"not announced: {code} {text}")
+            equal(client.noop()[0], 250, "after the refusal")
+        except (ConnectionError, ssl.SSLError) as why:
+            raise AssertionError(f"the connection ended instead of 552: {why}")
+    line = server.raw_tls("smtp")  # the same in chunks
+    for command in ("MAIL FROM:<a@client.example>", "RCPT TO:<alice@example.test>"):
+        that(line.ask(command).startswith("250"), command)
+    codes = []
+    chunk = b"y" * (6 * MIB)
+    for n in range(10):
+        line.send(f"BDAT {len(chunk)}{' LAST' if n == 9 else ''}\r\n".encode() + chunk)
+        codes.append(line.reply()[:3])
+        if codes[-1] != "250":
+            break
+    equal(codes[-1], "552", f"BDAT: {codes}")
+    imap = server.imap("alice@example.test")
+    equal(len(bodies(imap)), 1, "messages after those refused")
+    bounded(server, before, "messages of 60 MiB", 96 * MIB)
+    still_serves(server)
+
+
+@check
+def thousands_of_bad_commands():
+    server = serve()
+    before = server.rss()
+    for port, command, last in (("smtp", b"BOGUS nonsense\r\n", "421"), ("submissions", b"BOGUS nonsense\r\n", "421"),
+                                ("imaps", b"a BOGUS nonsense\r\n", "BYE"), ("smtp", b"RCPT TO:<<<>\r\n", "421"),
+                                ("imaps", b"\r\n", "BYE"), ("imaps", b"*\r\n", "BYE")):
+        line = server.raw_tls(port)
+        got = []
+
+        def read():
+            got.append(rest(line))
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            for _ in range(50):
+                line.send(command * 200)
+        except OSError:
+            pass
+        reader.join(30)
+        that(got and last in got[0], f"{port} {command!r}: no {last} in ...{(got or [''])[0][-200:]!r}")
+        that(got[0].count("\n") < 1000, f"{port}: {got[0].count(chr(10))} answers before the end")
+        line.close()
+    bounded(server, before, "thousands of bad commands")
+    still_serves(server)
+
+
+@check
+def nested_parentheses_and_nul():
+    server = serve()
+    before = server.rss()
+    line = server.raw_tls("imaps")
+    line.imap("l", 'LOGIN alice@example.test "correct horse"')
+    line.imap("s", "SELECT INBOX")
+    for n, command in enumerate((
+            "SEARCH " + "(" * 20000 + "ALL" + ")" * 20000,
+            "SEARCH " + "NOT " * 10000 + "ALL",
+            "SEARCH " + "OR ALL " * 8000 + "ALL",
+            "FETCH 1 (" + "BODY[" * 5000 + ")",
+            "SEARCH " + "(" * 60000)):
+        answer = line.imap(f"n{n}", command)[-1]
+        that(answer.startswith((f"n{n} BAD", f"n{n} NO")), f"{command[:30]}…: {answer!r}")
+    line.send(b"z NOOP\0\r\n")
+    that(line.line().startswith(("z BAD", "* BAD", "* BYE")), "NUL in a command")
+    line.close()
+    line = server.raw_tls("smtp")
+    line.send(b"MAIL FROM:<a\0b@client.example>\r\n")
+    that(line.reply().startswith("5"), "NUL in MAIL")
+    for command in ("MAIL FROM:<a@client.example>", "RCPT TO:<alice@example.test>", "DATA"):
+        line.ask(command)
+    line.send(b"Subject: nul\r\n\r\na\0b\r\n.\r\n")
+    that(line.reply()[:1] in ("2", "5"), "NUL in a message")
+    deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(20000))
+    server.deliver("a@client.example", ["alice@example.test"], "MIME-Version: 1.0\r\n" + deep + "\r\nend\r\n")
+    imap = server.imap("alice@example.test")
+    imap.select("INBOX")
+    that(imap.fetch("1:*", "(BODYSTRUCTURE ENVELOPE)")[0] == "OK", "FETCH of 20,000 nested parts")
+    imap.logout()
+    bounded(server, before, "nesting")
+    still_serves(server)
+
+
+@check
+def five_hundred_connections_left_open():
+    server = serve()
+    before = server.rss()
+    left = []
+    for n in range(500):
+        left.append(server.raw(("smtp", "submission", "submissions", "imap", "imaps")[n % 5]))
+    still_serves(server)
+    bounded(server, before, "500 connections left open")
+    for one in left:
+        one.close()
+    still_serves(server)
+
+
+@check
+def smuggled_ends_of_data():
+    """RFC 5321 §2.3.8: only CRLF.CRLF ends a message; nothing behind a bare LF becomes a second one."""
+    server = serve()
+    for n, end in enumerate((b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n")):
+        line = server.raw_tls("smtp")
+        for command in ("MAIL FROM:<a@client.example>", "RCPT TO:<alice@example.test>", "DATA"):
+            line.ask(command)
+        line.send(b"Subject: outer %d\r\n\r\nbody" % n + end + b"MAIL FROM:<evil@client.example>\r\nRCPT TO:<alice@example.test>\r\n"
+                  b"DATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n")
+        line.reply()
+        line.send("QUIT\r\n")
+        rest(line, 2)
+    found = bodies(server.imap("alice@example.test"))
+    that(not any(b"Return-Path: <evil@" in one for one in found), "a message was smuggled in")
+
+
+main(420)
