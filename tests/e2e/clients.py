@@ -183,7 +183,7 @@ def imaplib_all_day():
     kind, data = c.select("Nowhere")
     equal(kind, "NO")
     ok(c.enable("UTF8=ACCEPT"))
-    ok(c.logout())
+    equal(c.logout()[0], "BYE")
 
 
 @check

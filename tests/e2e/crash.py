@@ -79,6 +79,7 @@ def verify(server, senders, round_):
         imap.logout()
     lost = acknowledged - found.keys()
     that(not lost, f"{len(lost)} acknowledged messages are lost: {sorted(lost)[:5]}")
+    that(len(found) - len(acknowledged) <= CONNECTIONS, "more was stored than acknowledged and under way")
     twice = [mark for mark, times in found.items() if times > 1]
     that(not twice, f"stored twice: {twice[:5]}")
     return len(acknowledged), len(found)

@@ -176,9 +176,15 @@ class Server:
         more = ["--quota", str(quota)] if quota else []
         self.ctl("account", "add", address, "--scheme", scheme, "--password-file", "-", *more, stdin=password + "\n")
 
-    def rss(self):
+    def memory(self, what="VmRSS"):
+        """Octets; what="VmHWM": the most since reset_peak()."""
         with open(f"/proc/{self.pid}/status") as f:
-            return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) * 1024
+            return int(re.search(what + r":\s+(\d+)", f.read())[1]) * 1024
+
+    def reset_peak(self):
+        with open(f"/proc/{self.pid}/clear_refs", "w") as f:
+            f.write("5")
+        return self.memory()
 
     def log(self):
         with open(self.log_file, errors="replace") as f:

@@ -33,6 +33,7 @@ struct smtp_envelope {
   body_kind body = body_kind::seven_bit;
   bool smtputf8 = false;
   bool require_tls = false;               // RFC 8689
+  std::uint64_t announced_size = 0;       // octets, SIZE of RFC 1870; 0 where not given
 };
 
 }  // namespace briefwerk::mail

@@ -50,7 +50,8 @@ class mail_handler final : public smtp_handler {
   base::task<reply> message(session_facts& session, const smtp_envelope& envelope, message_buffer& message) override;
 
  private:
-  base::task<reply> judge_recipient(session_facts& session, const envelope_recipient& candidate);
+  base::task<reply> judge_recipient(session_facts& session, const smtp_envelope& envelope,
+                                    const envelope_recipient& candidate);
   base::status add_trace(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
                          message_buffer& message) const;
   base::status complete_submission(message_buffer& message) const;

@@ -24,6 +24,7 @@ bool add_sender(mail::smtp_envelope& envelope, const mail_command& mail) {
   envelope.ret = mail.ret;
   envelope.body = mail.body;
   envelope.smtputf8 = mail.smtputf8;
+  envelope.announced_size = mail.size.value_or(0);
   envelope.require_tls = mail.requiretls;
   return true;
 }

@@ -115,7 +115,8 @@ base::task<reply> mail_handler::mail(session_facts& session, const smtp_envelope
   co_return replies::sender_ok;
 }
 
-base::task<reply> mail_handler::judge_recipient(session_facts& session, const envelope_recipient& candidate) {
+base::task<reply> mail_handler::judge_recipient(session_facts& session, const smtp_envelope& envelope,
+                                                const envelope_recipient& candidate) {
   const auto found = co_await accounts_.resolve(candidate.address);
   if (!found) co_return trouble(found.error());
   switch (found->what) {
@@ -125,7 +126,7 @@ base::task<reply> mail_handler::judge_recipient(session_facts& session, const en
       co_return replies::relay_denied;
     case store::resolution::kind::local: break;
   }
-  const auto can = co_await sink_.can_take(*found, 0);
+  const auto can = co_await sink_.can_take(*found, envelope.announced_size);
   if (!can && can.error() == store::errc::over_quota) co_return replies::mailbox_full;
   if (!can) co_return trouble(can.error());
   co_return replies::recipient_ok;
@@ -133,7 +134,7 @@ base::task<reply> mail_handler::judge_recipient(session_facts& session, const en
 
 base::task<reply> mail_handler::rcpt(session_facts& session, const smtp_envelope& envelope,
                                      const envelope_recipient& candidate) {
-  reply decision = co_await judge_recipient(session, candidate);
+  reply decision = co_await judge_recipient(session, envelope, candidate);
   if (!decision.is_positive()) co_return decision;
   const verdict v = co_await chain_.rcpt(session, envelope, candidate);
   reply refusal = refusal_of(v);
