@@ -52,13 +52,15 @@ def smtplib_sends():
 @check
 def swaks_sends():
     need("swaks")
-    server = serve()
+    server = serve(recoverable=True)
     common = ["swaks", "--server", "localhost", "--ehlo", "client.example", "--tls-verify", "--tls-ca-path", server.ca,
               "--from", "alice@example.test", "--to", "bob@example.test", "--hide-all"]
     run(common + ["--port", str(server.ports["smtp"]), "--tls", "--header", "Subject: swaks 25"])
     for auth in ("PLAIN", "LOGIN"):
         run(common + ["--port", str(server.ports["submission"]), "--tls", "--auth", auth, "--auth-user", "alice@example.test",
                       "--auth-password", PASSWORD, "--header", "Subject: swaks 587 " + auth])
+    run(common + ["--port", str(server.ports["submission"]), "--tls", "--auth", "CRAM-MD5", "--auth-user", "carol@example.test",
+                  "--auth-password", PASSWORD, "--from", "carol@example.test", "--header", "Subject: swaks 587 CRAM-MD5"])
     run(common + ["--port", str(server.ports["submissions"]), "--tls-on-connect", "--auth", "PLAIN", "--auth-user",
                   "alice@example.test", "--auth-password", PASSWORD, "--header", "Subject: swaks 465"])
     bad = run(common + ["--port", str(server.ports["submission"]), "--tls", "--auth", "PLAIN", "--auth-user",
@@ -69,7 +71,7 @@ def swaks_sends():
                    server.ca, "--quit-after", "EHLO"], ok=False)
     that(refused.returncode != 0, "the check of the certificate does not check")
     subjects = [s for one in bodies(server.imap("bob@example.test")) for s in one.split(b"\r\n") if s.startswith(b"Subject:")]
-    equal(len(subjects), 4, subjects)
+    equal(len(subjects), 5, subjects)
 
 
 def curl(server, url, *lines, ok=True, stdin_file=None):

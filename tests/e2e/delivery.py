@@ -19,6 +19,8 @@ A, B, SOURCE = f"{NET}.2", f"{NET}.3", f"{NET}.9"
 
 
 def may_bind_25():
+    if "WITHOUT_PORT_25" in os.environ:  # to try the other way as root
+        return False
     try:
         with socket.socket() as s:
             s.bind((B, 25))
@@ -295,8 +297,11 @@ def a_server_that_cannot_encrypt():
 
 @check
 def the_certificate_is_checked_where_asked():
-    with Pair(lambda c: c["delivery"].update(tls="verified", next_hops=[
-            {"domain": "b.test", "tls": "verified", **({} if ROOT else {"host": "localhost", "port": 1})}])) as pair:
+    def change(config):
+        config["delivery"]["tls"] = "verified"
+        for hop in config["delivery"].get("next_hops", []):
+            hop["tls"] = "verified"
+    with Pair(change) as pair:
         pair.send("bob@b.test", "to be verified")
         wait_for("an attempt", lambda: any(one["attempts"] >= 1 for one in pair.queue()) or any(
             report_of(one) for one in bodies(pair.a.imap("alice@a.test"))))

@@ -43,7 +43,16 @@ def nothing_before_tls():
     that(line.imap("b", f'LOGIN alice@example.test "{PASSWORD}"')[-1].startswith("b NO [PRIVACYREQUIRED]"), "LOGIN in the clear")
     answer = line.imap("c", f"AUTHENTICATE PLAIN {secret}")[-1]
     that(answer.startswith("c NO"), f"AUTHENTICATE in the clear: {answer}")
-    # Commands slipped in before the handshake must not be answered inside TLS (CVE-2011-0411).
+    # Commands slipped in before the handshake must not be obeyed or answered inside TLS (CVE-2011-0411).
+    line.send(b'd STARTTLS\r\ne LOGIN alice@example.test "correct horse"\r\n')
+    that(line.line().startswith("d OK"), "STARTTLS")
+    try:
+        line.socket = server.trust().wrap_socket(line.socket, server_hostname="localhost")
+        answers = line.imap("f", "SELECT INBOX")
+        that(not any(one.startswith("e ") for one in answers), f"an injected LOGIN was answered: {answers}")
+        that(not answers[-1].startswith("f OK"), "an injected LOGIN was obeyed")
+    except (ssl.SSLError, OSError):
+        pass  # ending the connection is right, too
     line = server.raw("smtp")
     line.reply()
     line.ask("EHLO client.example")
