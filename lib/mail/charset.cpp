@@ -185,7 +185,12 @@ std::string casemap(std::string_view utf8) {
 }
 
 bool casemap_searcher::found_in(std::string_view utf8) const {
-  return needle_.empty() || casemap(utf8).find(needle_) != std::string::npos;
+  if (needle_.empty()) return true;
+  if (!is_ascii(utf8)) return casemap(utf8).find(needle_) != std::string::npos;
+  // Of ASCII, titlecase is upper case and nothing decomposes.
+  std::string raised(utf8);
+  for (char& c : raised) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
+  return raised.find(needle_) != std::string::npos;
 }
 
 namespace {

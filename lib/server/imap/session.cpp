@@ -1,6 +1,8 @@
 #include "session.hpp"
 
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "briefwerk/base/random_id.hpp"
 #include "briefwerk/net/tls_context.hpp"
@@ -171,30 +173,22 @@ base::task<void> session::answer(const wire::question& question) {
   }
 }
 
+// No coroutine itself: it only chooses.
 base::task<void> session::run_command(const wire::command& command) {
-  using namespace wire;
-  if (auto* c = std::get_if<fetch_command>(&command)) co_await run(*c);
-  else if (auto* c1 = std::get_if<store_command>(&command)) co_await run(*c1);
-  else if (auto* c2 = std::get_if<search_command>(&command)) co_await run(*c2);
-  else if (auto* c3 = std::get_if<copy_command>(&command)) co_await run(*c3);
-  else if (auto* c4 = std::get_if<move_command>(&command)) co_await run(*c4);
-  else if (auto* c5 = std::get_if<expunge_command>(&command)) co_await run(*c5);
-  else if (auto* c6 = std::get_if<select_command>(&command)) co_await run(*c6);
-  else if (auto* c7 = std::get_if<status_command>(&command)) co_await run(*c7);
-  else if (auto* c8 = std::get_if<list_command>(&command)) co_await run(*c8);
-  else if (auto* c9 = std::get_if<login_command>(&command)) co_await run(*c9);
-  else if (auto* c10 = std::get_if<create_command>(&command)) co_await run(*c10);
-  else if (auto* c11 = std::get_if<delete_command>(&command)) co_await run(*c11);
-  else if (auto* c12 = std::get_if<rename_command>(&command)) co_await run(*c12);
-  else if (auto* c13 = std::get_if<subscribe_command>(&command)) co_await run(*c13);
-  else if (std::holds_alternative<close_command>(command)) co_await run_close(true);
-  else if (std::holds_alternative<unselect_command>(command)) co_await run_close(false);
-  else if (std::holds_alternative<idle_command>(command)) co_await begin_idle();
-  else {
-    if (std::holds_alternative<namespace_command>(command)) machine_.output().name_space('/');
-    if (std::holds_alternative<id_command>(command)) run_id();
-    co_await finish(wire::condition::ok, "", "Done", true, false);
-  }
+  return std::visit(
+      [this](const auto& one) {
+        using kind = std::decay_t<decltype(one)>;
+        if constexpr (requires { this->run(one); }) return run(one);
+        else if constexpr (std::is_same_v<kind, wire::close_command>) return run_close(true);
+        else if constexpr (std::is_same_v<kind, wire::unselect_command>) return run_close(false);
+        else if constexpr (std::is_same_v<kind, wire::idle_command>) return begin_idle();
+        else {
+          if constexpr (std::is_same_v<kind, wire::namespace_command>) machine_.output().name_space('/');
+          if constexpr (std::is_same_v<kind, wire::id_command>) run_id();
+          return finish(condition::ok, "", "Done", true, false);
+        }
+      },
+      command);
 }
 
 // RFC 2971: name and version, and nothing that helps an attacker.
