@@ -33,6 +33,7 @@ conf = json.loads(re.sub(r"^//.*$", "", open(path).read(), flags=re.M))
 for key, offset in (("smtp", 1), ("submission", 2), ("imap", 3), ("imaps", 4), ("submissions", 7)):
     conf["listen"][key] = [f"127.0.0.1:{base + offset}"]
 conf["log"] = {"file": sys.argv[4], "level": sys.argv[3]}
+conf["limits"] = {"connections": 100000, "connections_per_address": 100000}  # the trial comes from one address
 open(path, "w").write(json.dumps(conf, indent=2))
 END
   ctl domain add bench.test
