@@ -385,6 +385,28 @@ def graceful_stop():
 
 
 @check
+def idle_sessions_do_not_hold_up_a_stop():
+    server = serve(lambda c: c.update(stop_seconds=600))
+    idle = server.raw_tls("imaps")
+    idle.imap("a", 'LOGIN alice@example.test "correct horse"')
+    idle.imap("b", "SELECT INBOX")
+    idle.send("c IDLE\r\n")
+    idle.line()
+    waiting = server.raw_tls("imap")
+    waiting.imap("a", "NOOP")
+    mail, clear = server.raw_tls("smtp"), server.raw("smtp")
+    mail.ask("NOOP")
+    clear.reply()
+    os.kill(server.pid, signal.SIGTERM)
+    for line, expected in ((idle, "* BYE"), (waiting, "* BYE"), (mail, "421 4.3.2"), (clear, "421 4.3.2")):
+        got = line.line()
+        that(got.startswith(expected), f"{expected} was expected, not {got!r}")
+        line.close()
+    equal(server.process.wait(60), 0, "exit code")
+    server.process = None
+
+
+@check
 def two_servers_on_one_folder():
     server = serve()
     second = run([f"{BIN}/briefwerkd", "--config", server.config_file], ok=False)

@@ -62,12 +62,8 @@ def nothing_before_tls():
         try:
             line.socket = server.trust().wrap_socket(line.socket, server_hostname="localhost")
             line.buffer = b""
-            that(line.ask("NOOP").startswith("250"), "after STARTTLS")
-            line.socket.settimeout(1)
-            try:
-                that(line.line() == "", "an injected command was answered")
-            except TimeoutError:
-                pass
+            that(line.ask("NOOP").startswith("250"), "an injected command was answered")
+            that(line.ask("QUIT").startswith("221"), "an injected command was answered")
         except (ssl.SSLError, OSError):
             pass
 
@@ -168,8 +164,7 @@ def trace_lines():
     server.deliver("friend@elsewhere.example", ["alice@example.test"],
                    "Return-Path: <forged@elsewhere.example>\r\n" + message("friend@elsewhere.example", "alice@example.test"))
     got = email.message_from_bytes(bodies(server.imap("alice@example.test"))[0])
-    # One that came along may stay (RFC 5321 §4.4); the first is ours.
-    equal(got.get_all("Return-Path")[0], "<friend@elsewhere.example>", "Return-Path")
+    equal(got.get_all("Return-Path"), ["<friend@elsewhere.example>"], "Return-Path")
     received = got.get_all("Received")
     equal(len(received), 1)
     flat = " ".join(received[0].split())
