@@ -75,7 +75,7 @@ TEST_CASE("queue: what one domain took is not sent again after a stop in the mid
 TEST_CASE("queue: a new runner on the same store goes on where the old one was") {
   sender_host host;
   peer_host peer;
-  peer.message_answer = {451, {4, 3, 0}, "Later"};
+  peer.message_answer = smtp::reply{451, {4, 3, 0}, "Later"};
   peer.start();
   host.route("elsewhere.test", peer);
   host.start();
@@ -116,7 +116,7 @@ TEST_CASE("queue: an item that somebody removed while it was sent is gone") {
   sender_host host;
   peer_host peer;
   peer.hold = true;
-  peer.message_answer = {451, {4, 3, 0}, "Later"};
+  peer.message_answer = smtp::reply{451, {4, 3, 0}, "Later"};
   peer.start();
   host.route("elsewhere.test", peer);
   host.start();

@@ -73,7 +73,7 @@ TEST_CASE("queue: waits double up to their bound") {
 TEST_CASE("queue: one delay report, then a report of failure when the time is over") {
   sender_host host;
   peer_host peer;
-  peer.message_answer = {451, {4, 3, 2}, "Not now"};
+  peer.message_answer = smtp::reply{451, {4, 3, 2}, "Not now"};
   peer.start();
   host.route("elsewhere.test", peer);
   host.options.warn_after = 1000s;

@@ -93,15 +93,15 @@ TEST_CASE("queue: the second host gets it when the first cannot take it now") {
   two_hosts there(host);
   SUBCASE("refuses connections") { there.start_second_only(); }
   SUBCASE("greets with 554") {
-    there.first.greeting = {554, {5, 3, 2}, "Not here"};
+    there.first.greeting = smtp::reply{554, {5, 3, 2}, "Not here"};
     there.start();
   }
   SUBCASE("greets with 421") {
-    there.first.greeting = {421, {4, 3, 2}, "Full"};
+    there.first.greeting = smtp::reply{421, {4, 3, 2}, "Full"};
     there.start();
   }
   SUBCASE("answers 421 to MAIL") {
-    there.first.mail_answer = {421, {4, 3, 2}, "Full"};
+    there.first.mail_answer = smtp::reply{421, {4, 3, 2}, "Full"};
     there.start();
   }
   SUBCASE("has no TLS") {
@@ -117,9 +117,9 @@ TEST_CASE("queue: the second host gets it when the first cannot take it now") {
 TEST_CASE("queue: a refusal of the first host by 554 and a temporary one of the second is temporary") {
   sender_host host;
   two_hosts there(host);
-  there.first.greeting = {554, {5, 3, 2}, "Not here"};
+  there.first.greeting = smtp::reply{554, {5, 3, 2}, "Not here"};
   SUBCASE("421") {
-    there.second.greeting = {421, {4, 3, 2}, "Full"};
+    there.second.greeting = smtp::reply{421, {4, 3, 2}, "Full"};
     there.start();
     REQUIRE(host.attempted(1));
     CHECK(host.queued()[0].recipients.at(0).last_reply == "421 4.3.2 Full");
@@ -134,7 +134,7 @@ TEST_CASE("queue: a refusal of the first host by 554 and a temporary one of the 
     CHECK(host.inbox().empty());
   }
   SUBCASE("554 as well: permanent") {
-    there.second.greeting = {554, {5, 3, 2}, "Not here either"};
+    there.second.greeting = smtp::reply{554, {5, 3, 2}, "Not here either"};
     there.start();
     REQUIRE(host.soon([&] { return host.empty(); }));
     CHECK(host.inbox().size() == 1);

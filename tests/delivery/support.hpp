@@ -54,9 +54,9 @@ class peer_host final : public server::smtp_handler {
 
   base::task<server::reply> connect(server::session_facts&) override {
     ++connections;
-    co_return greeting;
+    co_return greeting.get();
   }
-  base::task<server::reply> mail(server::session_facts&, const server::smtp_envelope&) override { co_return mail_answer; }
+  base::task<server::reply> mail(server::session_facts&, const server::smtp_envelope&) override { co_return mail_answer.get(); }
   base::task<server::reply> rcpt(server::session_facts&, const server::smtp_envelope&, const server::envelope_recipient& to) override {
     std::lock_guard lock(mutex_);
     const auto found = answers_.find(to.address.local);
@@ -66,15 +66,16 @@ class peer_host final : public server::smtp_handler {
                                     server::message_buffer& octets) override {
     ++attempts;
     while (hold) (void)co_await net::sleep_for(5ms);
-    if (message_answer.is_positive()) {
+    server::reply answer = message_answer.get();
+    if (answer.is_positive()) {
       std::lock_guard lock(mutex_);
       messages_.push_back({envelope, std::string(octets.view()), session.tls_version});
     }
-    co_return message_answer;
+    co_return answer;
   }
 
   server::smtp_service service;
-  server::reply greeting = server::replies::ok, mail_answer = server::replies::sender_ok, message_answer = server::replies::queued;
+  guarded<server::reply> greeting{server::replies::ok}, mail_answer{server::replies::sender_ok}, message_answer{server::replies::queued};
   std::atomic<int> connections{0}, attempts{0};
   std::atomic<bool> hold{false};
   net::io_threads threads{1};  // outlives the listeners

@@ -20,15 +20,15 @@ class scripted_handler final : public server::smtp_handler {
  public:
   base::task<reply> connect(server::session_facts&) override {
     if (throw_at == "connect") throw std::runtime_error("secret");
-    co_return connect_reply;
+    co_return connect_reply.get();
   }
   base::task<reply> hello(server::session_facts& session) override {
-    if (session.hello == throw_at) throw 7;
+    if (throw_at == session.hello) throw 7;
     if (session.hello == "bad.test") co_return reply{550, {5, 7, 1}, "Go away"};
     co_return replies::ok;
   }
   base::task<reply> rcpt(server::session_facts&, const server::smtp_envelope&, const server::envelope_recipient& to) override {
-    if (to.address.local == throw_at) throw std::runtime_error("secret");
+    if (throw_at == to.address.local) throw std::runtime_error("secret");
     co_return to.address.domain == "example.org" ? replies::recipient_ok : replies::relay_denied;
   }
   base::task<reply> message(server::session_facts& session, const server::smtp_envelope& envelope,
@@ -39,7 +39,7 @@ class scripted_handler final : public server::smtp_handler {
       last_size = mine.size();
     } else {
       last_size = message.size();
-      last = message.view().substr(0, 100000);
+      last = std::string(message.view().substr(0, 100000));
     }
     said_hello = session.hello;
     account = session.account;
@@ -50,8 +50,8 @@ class scripted_handler final : public server::smtp_handler {
   void reset(server::session_facts&) noexcept override { ++resets; }
   void quit(server::session_facts&) noexcept override { ++quits; }
 
-  reply connect_reply = replies::ok;
-  std::string throw_at, last, said_hello, account;
+  guarded<reply> connect_reply{replies::ok};
+  guarded<std::string> throw_at, last, said_hello, account;
   bool take_buffer = false;
   std::atomic<std::size_t> last_size{0}, recipients{0};
   std::atomic<int> messages{0}, resets{0}, quits{0};
@@ -341,7 +341,7 @@ TEST_CASE("smtp session: a handler that throws is answered for with 451, and its
   CHECK(peer.data("x\r\n").starts_with("451 4.3.0"));
   host.handler.throw_at = "odd.test";
   CHECK(peer.ask("EHLO odd.test").starts_with("451"));
-  host.handler.throw_at.clear();
+  host.handler.throw_at = "";
   CHECK(peer.send("a@elsewhere.test", "b@example.org", "x\r\n").starts_with("250"));
   CHECK(host.handler.said_hello == "client.test");  // a refused EHLO changes nothing
   host.handler.throw_at = "connect";
@@ -359,14 +359,14 @@ TEST_CASE("smtp session: a handler that refuses the connection or the greeting")
     peer.begin();
     CHECK(peer.ask("EHLO bad.test").starts_with("550"));
   }
-  host.handler.connect_reply = {554, {5, 7, 1}, "No service"};
+  host.handler.connect_reply = reply{554, {5, 7, 1}, "No service"};
   {
     client peer(host.port());
     CHECK(peer.read().starts_with("554"));
     CHECK(peer.ask("EHLO a.test").starts_with("503"));
     CHECK(peer.ask("QUIT").starts_with("221"));
   }
-  host.handler.connect_reply = {421, {4, 7, 0}, "Later"};
+  host.handler.connect_reply = reply{421, {4, 7, 0}, "Later"};
   client peer(host.port());
   CHECK(peer.read().starts_with("421"));
   CHECK(peer.read().empty());

@@ -43,6 +43,27 @@ struct certificates {
   }
 };
 
+// A value that the test changes and reads while a server's thread uses it.
+template <class T>
+class guarded {
+ public:
+  guarded(T value = {}) : value_(std::move(value)) {}
+  guarded& operator=(T value) {
+    std::lock_guard lock(mutex_);
+    value_ = std::move(value);
+    return *this;
+  }
+  T get() const {
+    std::lock_guard lock(mutex_);
+    return value_;
+  }
+  bool operator==(const T& other) const { return get() == other; }
+
+ private:
+  mutable std::mutex mutex_;
+  T value_;
+};
+
 // Collects events as "name key=value key=value".
 class memory_log final : public base::log_sink {
  public:
