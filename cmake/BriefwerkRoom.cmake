@@ -1,5 +1,5 @@
 # briefwerk_room(NAME [PUBLIC target...] [PRIVATE target...]): the library target of a room. Sources are all of
-# lib/NAME/*.cpp, public headers all of include/briefwerk/NAME/*.hpp; the target is briefwerk_NAME, its exported
+# lib/NAME/*.cpp, public headers all of include/briefwerk/NAME/*.hpp and NAME.hpp; the target is briefwerk_NAME, its exported
 # name Briefwerk::NAME.
 
 set(BRIEFWERK_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wunused
@@ -24,6 +24,7 @@ function(briefwerk_room name)
   set(target briefwerk_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/${name}/*.cpp)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/briefwerk/${name}/*.hpp)
+  list(APPEND headers ${PROJECT_SOURCE_DIR}/include/briefwerk/${name}.hpp)  # the umbrella header
   if(sources)
     add_library(${target} STATIC ${sources})
     briefwerk_compile_settings(${target})

@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <cstring>
 
-#include <briefwerk/crypto/boringssl.hpp>
-#include <briefwerk/mail/header.hpp>
-#include <briefwerk/net/certificate.hpp>
-#include <briefwerk/server/smtp_server.hpp>
+#include <briefwerk/crypto.hpp>
+#include <briefwerk/mail.hpp>
+#include <briefwerk/net.hpp>
+#include <briefwerk/server.hpp>
 
 using namespace briefwerk;
 

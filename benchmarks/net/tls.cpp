@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "briefwerk/net/net.hpp"
+#include "briefwerk/net.hpp"
 
 using namespace briefwerk;
 using namespace briefwerk::net;

@@ -15,7 +15,7 @@
 
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/mail/summary.hpp"
-#include "briefwerk/net/net.hpp"
+#include "briefwerk/net.hpp"
 #include "briefwerk/server/account_authenticator.hpp"
 #include "briefwerk/server/imap_server.hpp"
 #include "briefwerk/store/local_store.hpp"

@@ -147,7 +147,10 @@ void stream_core::cancel(bool reader_too, bool writer_too) noexcept {
 }
 
 void stream_core::on_stopping() {
-  if (reader != nullptr && reader->kind_ == operation::kind::readable) give_up(reader, errc::stopping);
+  if (reader == nullptr) return;
+  // In a handshake nothing has been said yet; a peer that does not finish it must not hold up the end.
+  const auto kind = reader->kind_;
+  if (kind == operation::kind::readable || kind == operation::kind::handshake) give_up(reader, errc::stopping);
 }
 
 void stream_core::close() noexcept {

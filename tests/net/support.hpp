@@ -9,7 +9,7 @@
 #include <fstream>
 #include <string>
 
-#include "briefwerk/net/net.hpp"
+#include "briefwerk/net.hpp"
 
 namespace briefwerk::net::testing {
 

@@ -479,3 +479,19 @@ TEST_CASE("files that cannot be used") {
   REQUIRE_FALSE(client.has_value());
   CHECK(client.error().text.find("/nonexistent/ca.pem") != std::string::npos);
 }
+
+TEST_CASE("a handshake that the peer does not finish ends when the loop is told to stop") {
+  fixture f;
+  const auto context = make_server(f.server_options);
+  io_thread loop;
+  int fds[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+  meeting m{stream(loop, fds[0]), stream(loop, fds[1]), {}, {}};
+  base::spawn(loop, accept_side(m, *context));
+  loop.run_for(20ms);
+  REQUIRE_FALSE(m.server_done);
+  loop.post([&loop] { loop.begin_stopping(); });
+  for (int i = 0; i < 500 && !m.server_done; ++i) loop.run_for(10ms);
+  REQUIRE(m.server_done);
+  CHECK(m.server_result.error() == net::errc::stopping);
+}

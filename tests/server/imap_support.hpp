@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "briefwerk/crypto/boringssl.hpp"
-#include "briefwerk/net/net.hpp"
+#include "briefwerk/net.hpp"
 #include "briefwerk/server/account_authenticator.hpp"
 #include "briefwerk/server/imap_server.hpp"
 #include "briefwerk/store/local_store.hpp"

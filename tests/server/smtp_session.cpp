@@ -142,7 +142,7 @@ TEST_CASE("smtp session: implicit TLS") {
   client clear(host.port());
   clear.write("EHLO a.test\r\n");
   CHECK(clear.read().find("250") == std::string::npos);
-  CHECK(host.soon([&] { return host.log.count("smtp.tls_failed") == 1; }));
+  CHECK(host.soon([&] { return host.log.count("smtp.tls.failed") == 1; }));
 }
 
 TEST_CASE("smtp session: BDAT, SMTPUTF8, null sender, a dot on a line") {

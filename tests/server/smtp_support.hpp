@@ -11,7 +11,7 @@
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/delivery/local_delivery.hpp"
-#include "briefwerk/net/net.hpp"
+#include "briefwerk/net.hpp"
 #include "briefwerk/server/account_authenticator.hpp"
 #include "briefwerk/server/mail_handler.hpp"
 #include "briefwerk/server/passwords.hpp"

@@ -36,7 +36,7 @@ base::task<bool> session::prepare_tls() {
   const auto shaken = co_await stream_.start_tls_server(*options().tls);
   if (!shaken) {
     options().log->log(base::log_level::info, options().name + ".tls.failed",
-                       {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"why", shaken.error().message()}});
+                       {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"reason", shaken.error().message()}});
     co_return false;
   }
   machine_.tls_started();
@@ -200,8 +200,8 @@ void session::run_id() {
 void session::complete(const refusal& why) { machine_.complete(condition::no, why.code, why.text); }
 
 void session::log_end(std::string_view why) {
-  options().log->log(base::log_level::info, options().name + ".session.closed",
-                     {{"session", id_}, {"why", why}, {"commands", commands_}, {"fetched", fetched_},
+  options().log->log(base::log_level::info, options().name + ".closed",
+                     {{"session", id_}, {"reason", why}, {"commands", commands_}, {"fetched", fetched_},
                       {"appended", appended_}, {"sent", octets_sent_}});
 }
 

@@ -60,7 +60,7 @@ base::task<void> session::run(const wire::login_command& command) {
 void session::logged_in(const auth_result& who, std::string_view mechanism) {
   account_ = who.account;
   if (service_.counted.logins != nullptr) service_.counted.logins->add();
-  options().log->log(base::log_level::info, options().name + ".login.ok",
+  options().log->log(base::log_level::info, options().name + ".login.accepted",
                      {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"login", who.login},
                       {"mechanism", mechanism}, {"tls", machine_.is_tls()}});
   machine_.authenticated();
@@ -71,7 +71,7 @@ void session::logged_in(const auth_result& who, std::string_view mechanism) {
 void session::refuse_login(const auth_result& why, std::string_view mechanism) {
   if (service_.counted.failed_logins != nullptr) service_.counted.failed_logins->add();
   const bool unavailable = why.what == auth_result::kind::unavailable;
-  options().log->log(base::log_level::info, options().name + ".login.failed",
+  options().log->log(base::log_level::info, options().name + ".login.refused",
                      {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"login", why.login},
                       {"mechanism", mechanism}, {"temporary", unavailable}});
   login_->exchange.reset();

@@ -132,7 +132,7 @@ base::task<bool> smtp_session::handshake() {
   const auto done = co_await stream_.start_tls_server(*service_.tls);
   if (!done) {
     count("tls.failed");
-    log(log_level::info, "tls_failed", {{"reason", done.error().message()}});
+    log(log_level::info, "tls.failed", {{"reason", done.error().message()}});
     co_return false;
   }
   const net::tls_info info = stream_.tls();

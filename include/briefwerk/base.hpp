@@ -1,0 +1,17 @@
+#pragma once
+
+// The whole room.
+
+#include "briefwerk/base/checksum.hpp"
+#include "briefwerk/base/clock.hpp"
+#include "briefwerk/base/crypto.hpp"
+#include "briefwerk/base/encoding.hpp"
+#include "briefwerk/base/ip.hpp"
+#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/log.hpp"
+#include "briefwerk/base/metrics.hpp"
+#include "briefwerk/base/random_id.hpp"
+#include "briefwerk/base/resolver.hpp"
+#include "briefwerk/base/result.hpp"
+#include "briefwerk/base/scripted_resolver.hpp"
+#include "briefwerk/base/task.hpp"

@@ -1,0 +1,7 @@
+#pragma once
+
+// The whole room.
+
+#include "briefwerk/filter/chain.hpp"
+#include "briefwerk/filter/stage.hpp"
+#include "briefwerk/filter/verdict.hpp"

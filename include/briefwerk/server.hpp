@@ -1,0 +1,12 @@
+#pragma once
+
+// The whole room.
+
+#include "briefwerk/server/account_authenticator.hpp"
+#include "briefwerk/server/authenticator.hpp"
+#include "briefwerk/server/imap_server.hpp"
+#include "briefwerk/server/mail_handler.hpp"
+#include "briefwerk/server/message_buffer.hpp"
+#include "briefwerk/server/passwords.hpp"
+#include "briefwerk/server/smtp_handler.hpp"
+#include "briefwerk/server/smtp_server.hpp"
