@@ -193,6 +193,18 @@ class engine {
 
   virtual base::result<std::unique_ptr<view>> read(std::string_view partition) const = 0;
 
+  // What read(partition) would answer for its version, and for one row: for callers to whom a view costs too much.
+  virtual base::result<version_number> version(std::string_view partition) const {
+    auto now = read(partition);
+    if (!now) return base::fail(now.error());
+    return (*now)->version();
+  }
+  virtual base::result<std::optional<octets>> get(std::string_view partition, std::string_view key) const {
+    auto now = read(partition);
+    if (!now) return base::fail(now.error());
+    return (*now)->get(key);
+  }
+
   // The blob's octets, their checksum verified by this call. May block on the disk. not_found: no such blob (any
   // more); corrupt: the stored octets are damaged.
   virtual base::result<octets> read_blob(const blob_ref& ref) const = 0;

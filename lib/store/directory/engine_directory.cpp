@@ -1,4 +1,5 @@
 #include "store/directory/engine_directory.hpp"
+#include "store/engine/lazy_view.hpp"
 
 #include <algorithm>
 
@@ -43,6 +44,11 @@ base::status require_domain(const directory_reader& read, const std::string& nam
 }  // namespace
 
 base::status engine_directory::read(const read_function& f) {
+  const auto version = core_.where.version(keys::directory_partition);
+  if (!version) return base::fail(version.error());
+  const lazy_view cached(core_.where, keys::directory_partition, *version);
+  const base::status done = f(directory_reader(cached, core_.report, &cache_));
+  if (!cached.is_stale()) return done;
   auto now = core_.where.read(keys::directory_partition);
   if (!now) return base::fail(now.error());
   return f(directory_reader(**now, core_.report, &cache_));

@@ -1,6 +1,7 @@
 #include "briefwerk/store/committer.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include <unordered_map>
 
 #include "briefwerk/base/limits.hpp"
+#include "store/engine/known_rows.hpp"
 #include "store/engine/names.hpp"
 #include "store/engine/overlay.hpp"
 #include "store/engine/watchers.hpp"
@@ -18,6 +20,8 @@ namespace {
 
 // After so many groups in a row in which another process was first, the writers are told.
 constexpr int conflict_rounds = 32;
+constexpr std::chrono::microseconds most_gathering{100};
+constexpr std::size_t known_octets = 8u << 20;
 
 using steady = std::chrono::steady_clock;
 
@@ -42,7 +46,8 @@ struct partition_work {
 // Carries one group through: functions, commit, and again what met a conflict.
 class group_work {
  public:
-  group_work(engine& where, std::vector<pending>& members) : where_(where), members_(members) {}
+  group_work(engine& where, std::vector<pending>& members, row_cache& known)
+      : where_(where), members_(members), known_(known) {}
 
   void run() {
     std::uint64_t octets = 0;
@@ -52,8 +57,11 @@ class group_work {
     if (!begun) return fail_all(begun.error());
     place(**begun);
     for (int round = 0; round < conflict_rounds; ++round) {
-      run_functions();
-      if (commit(**begun)) return;
+      if (!run_functions()) {
+        drop_views();
+        continue;
+      }
+      if (commit(**begun)) return keep_known();
     }
     fail_all(make_error_code(base::errc::conflict));
   }
@@ -75,25 +83,32 @@ class group_work {
     auto [at, fresh] = parts_.try_emplace(name);
     partition_work& part = at->second;
     if (!part.now) {
-      auto base = where_.read(name);
-      if (!base) return base::fail(base.error());
-      part.now = std::make_unique<overlay>(std::move(*base));
-      part.version = part.now->version();
+      const auto version = where_.version(name);
+      if (!version) return base::fail(version.error());
+      part.now = std::make_unique<overlay>(where_, at->first, known_.take(name, *version));
+      part.version = *version;
     }
     return &part;
   }
 
-  void run_functions() {
+  // False: another process was first while the functions ran, and they have to run again.
+  bool run_functions() {
     std::vector<overlay::undo> log;
     for (auto& m : members_) {
       if (m.outcome) continue;
       const base::status ran = run_steps(m, log);
       if (!ran) {
+        if (ran.error() == base::errc::conflict && is_any_stale()) return false;
         m.outcome = ran.error();
         overlay::take_back(log);
       }
       log.clear();
     }
+    return true;
+  }
+
+  bool is_any_stale() const {
+    return std::ranges::any_of(parts_, [](const auto& part) { return part.second.now && part.second.now->is_stale(); });
   }
 
   base::status run_steps(pending& m, std::vector<overlay::undo>& log) {
@@ -160,6 +175,11 @@ class group_work {
       m.versions[i] = parts_.find(m.what.steps[i].partition)->second.version;
   }
 
+  void keep_known() {
+    for (auto& [name, part] : parts_)
+      if (part.now && (part.committed || part.now->written().empty())) known_.put(name, part.now->take_known(part.version));
+  }
+
   void fail_all(std::error_code why) {
     for (auto& m : members_)
       if (!m.outcome) m.outcome = why;
@@ -167,6 +187,7 @@ class group_work {
 
   engine& where_;
   std::vector<pending>& members_;
+  row_cache& known_;
   std::unordered_map<std::string, partition_work, text_hash, std::equal_to<>> parts_;
 };
 
@@ -239,6 +260,7 @@ struct committer::state {
       to_encode_.notify_one();
     } else {
       write_queue_.push_back(std::move(p));
+      waiting_.store(write_queue_.size(), std::memory_order_relaxed);
       if (writer_idle_) to_write_.notify_one();
     }
     return std::nullopt;
@@ -276,15 +298,28 @@ struct committer::state {
       to_write_.wait(lock, [&] { return encoders_gone_ || !write_queue_.empty(); });
       writer_idle_ = false;
       if (write_queue_.empty()) return;
+      gather(lock);
       std::vector<pending> members = take_group();
       lock.unlock();
       const std::size_t count = members.size();
+      last_group_ = count;
       const std::uint64_t octets = write_group(members);
       members.clear();
       lock.lock();
       pending_count_ -= count;
       pending_octets_ -= octets;
     }
+  }
+
+  // Where many write at once, those whom the last group answered are about to come again: waiting a moment for them
+  // spares a sync, and costs nothing to the one who writes alone.
+  void gather(std::unique_lock<std::mutex>& lock) {
+    if (last_group_ < 2 || write_queue_.size() >= last_group_ || encoders_gone_) return;
+    waiting_.store(write_queue_.size(), std::memory_order_relaxed);
+    lock.unlock();
+    const auto until = steady::now() + most_gathering;
+    while (waiting_.load(std::memory_order_relaxed) < last_group_ && steady::now() < until) std::this_thread::yield();
+    lock.lock();
   }
 
   std::vector<pending> take_group() {
@@ -302,7 +337,7 @@ struct committer::state {
 
   std::uint64_t write_group(std::vector<pending>& members) {
     const auto begin = steady::now();
-    group_work(where_, members).run();
+    group_work(where_, members, known_).run();
     const auto end = steady::now();
     std::uint64_t octets = 0;
     for (auto& m : members) {
@@ -332,9 +367,12 @@ struct committer::state {
   std::deque<std::unique_ptr<pending>> encode_queue_, write_queue_;
   std::size_t pending_count_ = 0;
   std::uint64_t pending_octets_ = 0;
+  std::atomic<std::size_t> waiting_{0};  // size of write_queue_, for the writer while it gathers
+  std::size_t last_group_ = 0;           // of the writer's thread
   bool writer_idle_ = false;
   bool closing_ = false;
   bool encoders_gone_ = false;
+  row_cache known_{known_octets};  // of the writer's thread
   std::vector<std::thread> encoders_;
   std::thread writer_;
 };

@@ -52,16 +52,19 @@ base::result<journal_position> read_position(rocksdb::DB& db) {
   return journal_position{static_cast<std::uint32_t>(numbers[0]), numbers[1], numbers[2]};
 }
 
-base::result<std::optional<octets>> index_view::get(std::string_view key) const {
+base::result<std::optional<octets>> read_row(rocksdb::DB& db, const rocksdb::Snapshot* as_of, std::string_view whole) {
   rocksdb::ReadOptions options;
-  options.snapshot = snapshot_->get();
+  options.snapshot = as_of;
   auto value = std::make_shared<rocksdb::PinnableSlice>();
-  rocksdb::DB& db = snapshot_->db();
-  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), prefix_ + std::string(key), value.get());
+  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), slice(whole), value.get());
   if (status.IsNotFound()) return std::optional<octets>();
   if (!status.ok()) return base::fail(index_error(status));
   const std::string_view found = text(*value);
   return octets(std::move(value), found);
+}
+
+base::result<std::optional<octets>> index_view::get(std::string_view key) const {
+  return read_row(snapshot_->db(), snapshot_->get(), std::string(prefix_).append(key));
 }
 
 base::result<page> index_view::scan(const key_range& range, page_limit limit) const {

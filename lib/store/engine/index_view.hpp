@@ -25,6 +25,9 @@ void add_row(rocksdb::WriteBatch& writes, std::string_view partition, std::strin
 void add_position(rocksdb::WriteBatch& writes, const journal_position& position);
 base::result<journal_position> read_position(rocksdb::DB& db);  // of a new index: before everything
 
+// The row under a whole key (partition, NUL, key); without a snapshot as it is now.
+base::result<std::optional<octets>> read_row(rocksdb::DB& db, const rocksdb::Snapshot* as_of, std::string_view whole);
+
 class index_snapshot {
  public:
   explicit index_snapshot(rocksdb::DB& db) : db_(db), held_(db.GetSnapshot()) {}

@@ -5,25 +5,30 @@ namespace briefwerk::store {
 base::result<std::optional<octets>> overlay::get(std::string_view key) const {
   const auto& writes = written_.writes();
   const auto at = writes.find(key);
-  if (at == writes.end()) return base_->get(key);
-  if (!at->second) return std::optional<octets>();
-  return octets::copy(*at->second);
+  if (at != writes.end()) {
+    if (!at->second) return std::optional<octets>();
+    return octets::copy(*at->second);
+  }
+  if (const auto* row = known_.find(key)) return *row;
+  auto value = base_.get(key);
+  if (value) known_.remember(key, *value);
+  return value;
 }
 
 base::result<page> overlay::scan(const key_range& range, page_limit limit) const {
   const auto& writes = written_.writes();
   auto mine = writes.lower_bound(range.first);
   const auto mine_end = range.last.empty() ? writes.end() : writes.lower_bound(range.last);
-  if (mine == mine_end) return base_->scan(range, limit);
+  if (mine == mine_end) return base_.scan(range, limit);
 
   page merged;
   key_range rest = range;
   for (;;) {
-    auto below = base_->scan(rest, limit);
-    if (!below) return below;
+    auto rows = base_.scan(rest, limit);
+    if (!rows) return rows;
     // Rows of the overlay go before the row of the base that they precede, and replace the row that they name.
-    for (std::size_t i = 0; i < below->size(); ++i) {
-      const page::row row = (*below)[i];
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      const page::row row = (*rows)[i];
       for (; mine != mine_end && mine->first < row.key; ++mine)
         if (mine->second && !merged.add(mine->first, *mine->second, limit)) return merged;
       const bool replaced = mine != mine_end && mine->first == row.key;
@@ -32,8 +37,8 @@ base::result<page> overlay::scan(const key_range& range, page_limit limit) const
         return merged;
       if (replaced) ++mine;
     }
-    if (!below->more()) break;
-    rest = rest.after(below->back().key);
+    if (!rows->more()) break;
+    rest = rest.after(rows->back().key);
   }
   for (; mine != mine_end; ++mine)
     if (mine->second && !merged.add(mine->first, *mine->second, limit)) return merged;

@@ -1,15 +1,16 @@
 #pragma once
 
-// A partition as the commit thread sees it: a view of the engine, and over it what earlier functions of the same
-// group wrote.
+// A partition as the commit thread sees it: what is known of it, a view of the engine (made when something is read that
+// is not known), and over it what earlier functions of the same group wrote.
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "briefwerk/store/engine.hpp"
+#include "store/engine/known_rows.hpp"
+#include "store/engine/lazy_view.hpp"
 
 namespace briefwerk::store {
 
@@ -22,9 +23,11 @@ class overlay final : public view {
     std::optional<std::optional<std::string>> before;
   };
 
-  explicit overlay(std::unique_ptr<view> base) : base_(std::move(base)) {}
+  // Both `where` and the name must outlive it.
+  overlay(const engine& where, std::string_view partition, known_rows rows)
+      : base_(where, partition, rows.version), known_(std::move(rows)) {}
 
-  version_number version() const noexcept override { return base_->version(); }
+  version_number version() const noexcept override { return base_.version(); }
   base::result<std::optional<octets>> get(std::string_view key) const override;
   base::result<page> scan(const key_range& range, page_limit limit) const override;
 
@@ -33,8 +36,18 @@ class overlay final : public view {
 
   const batch& written() const noexcept { return written_; }
 
+  // Another process wrote the partition before the view was made: reads fail with conflict, to be begun again.
+  bool is_stale() const noexcept { return base_.is_stale(); }
+  // What is known after `written` became version `now`. Ends the overlay.
+  known_rows take_known(version_number now) {
+    known_.update(written_);
+    known_.version = now;
+    return std::move(known_);
+  }
+
  private:
-  std::unique_ptr<view> base_;
+  const lazy_view base_;
+  mutable known_rows known_;
   batch written_;
 };
 

@@ -119,6 +119,16 @@ class rocksdb_engine final : public engine {
     return std::make_unique<index_view>(std::make_shared<index_snapshot>(*db_), partition, version);
   }
 
+  base::result<version_number> version(std::string_view partition) const override {
+    if (!good_partition(partition)) return base::fail(base::errc::malformed);
+    return version_of(partition);
+  }
+
+  base::result<std::optional<octets>> get(std::string_view partition, std::string_view key) const override {
+    if (!good_partition(partition)) return base::fail(base::errc::malformed);
+    return read_row(*db_, nullptr, std::string(partition).append(1, '\0').append(key));
+  }
+
   base::result<octets> read_blob(const blob_ref& ref) const override { return journal_->read(ref); }
 
   subscription watch(std::string_view partition, std::move_only_function<void(version_number)> changed) override {

@@ -327,9 +327,12 @@ base::task<base::status> engine_mailbox_store::subscribe(account_id account, std
 
 base::task<base::result<quota_usage>> engine_mailbox_store::usage(account_id account) {
   const std::string partition = keys::partition(account);
-  auto now = core_.where.read(partition);
-  if (!now) co_return base::fail(now.error());
-  co_return account_reader(**now, partition, core_.report).usage();
+  auto row = core_.where.get(partition, keys::usage);
+  if (!row) co_return base::fail(row.error());
+  if (!*row) co_return quota_usage{};
+  auto decoded = decode_usage((*row)->view());
+  if (!decoded) co_return core_.report.corrupt(partition, keys::usage);
+  co_return *decoded;
 }
 
 base::task<base::status> engine_mailbox_store::set_quota(account_id account, quota_limits limits) {
