@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <coroutine>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -25,9 +26,50 @@ constexpr std::size_t known_octets = 8u << 20;
 
 using steady = std::chrono::steady_clock;
 
+// A chain that waits for its commit. Not base::wait_for, which posts each answer by itself: what a group answers goes
+// to each thread in one piece.
+struct waiting_chain {
+  std::optional<base::result<receipt>> value;
+  std::coroutine_handle<> chain;
+  base::executor* runs_on = nullptr;
+  std::atomic<bool> met{false};  // set by whichever comes second: the answer, or the suspension
+
+  // True: the chain is suspended, and is to be resumed by the caller.
+  bool answer(base::result<receipt> r) {
+    value.emplace(std::move(r));
+    return met.exchange(true, std::memory_order_acq_rel);
+  }
+};
+
+// Chains that are answered, by thread.
+class resumptions {
+ public:
+  void add(const waiting_chain& w) {
+    for (auto& [where, chains] : of_)
+      if (where == w.runs_on) return chains.push_back(w.chain);
+    of_.push_back({w.runs_on, {w.chain}});
+  }
+  void run() {
+    for (auto& [where, chains] : of_) {
+      auto all = [chains = std::move(chains)] {
+        for (const auto chain : chains) chain.resume();
+      };
+      if (where != nullptr)
+        where->post(std::move(all));
+      else
+        all();
+    }
+    of_.clear();
+  }
+
+ private:
+  std::vector<std::pair<base::executor*, std::vector<std::coroutine_handle<>>>> of_;
+};
+
 struct pending {
   transaction what;
   committer::answer done;
+  waiting_chain* waits = nullptr;  // instead of `done`
   std::uint64_t octets = 0;
   steady::time_point since;
   std::vector<encoded_blob> blobs;
@@ -224,10 +266,11 @@ struct committer::state {
     writer_.join();
   }
 
-  void submit(transaction what, answer done) {
+  void submit(transaction what, answer done, waiting_chain* waits) {
     auto p = std::make_unique<pending>();
     p->what = std::move(what);
     p->done = std::move(done);
+    p->waits = waits;
     bool large = false;
     for (const auto& parts : p->what.blobs) {
       std::uint64_t size = 0;
@@ -237,13 +280,21 @@ struct committer::state {
     }
     if (!large) {
       const base::status encoded = encode(*p);
-      if (!encoded) return p->done(base::fail(encoded.error()));
+      if (!encoded) return refuse(*p, encoded.error());
     }
     p->since = steady::now();
-    if (const auto refused = enqueue(p, large)) p->done(base::fail(*refused));
+    if (const auto refused = enqueue(p, large)) refuse(*p, make_error_code(*refused));
   }
 
  private:
+  // Inside submit(), so a chain is not suspended yet.
+  static void refuse(pending& p, std::error_code why) {
+    if (p.waits != nullptr)
+      p.waits->answer(base::fail(why));
+    else
+      p.done(base::fail(why));
+  }
+
   std::optional<base::errc> enqueue(std::unique_ptr<pending>& p, bool large) {
     std::lock_guard lock(mutex_);
     if (closing_) return base::errc::cancelled;
@@ -303,8 +354,10 @@ struct committer::state {
       lock.unlock();
       const std::size_t count = members.size();
       last_group_ = count;
-      const std::uint64_t octets = write_group(members);
-      members.clear();
+      resumptions answered;
+      const std::uint64_t octets = write_group(members, answered);
+      members.clear();  // before their threads go on: they would wait for the same memory's locks
+      answered.run();
       lock.lock();
       pending_count_ -= count;
       pending_octets_ -= octets;
@@ -335,7 +388,7 @@ struct committer::state {
     return members;
   }
 
-  std::uint64_t write_group(std::vector<pending>& members) {
+  std::uint64_t write_group(std::vector<pending>& members, resumptions& answered) {
     const auto begin = steady::now();
     group_work(where_, members, known_).run();
     const auto end = steady::now();
@@ -343,10 +396,12 @@ struct committer::state {
     for (auto& m : members) {
       octets += m.octets;
       if (latency_ != nullptr) latency_->record(end - m.since);
-      if (*m.outcome)
-        m.done(base::fail(*m.outcome));
-      else
-        m.done(receipt{std::move(m.versions)});
+      base::result<receipt> answer = base::fail(*m.outcome);
+      if (!*m.outcome) answer = receipt{std::move(m.versions)};
+      if (m.waits == nullptr)
+        m.done(std::move(answer));
+      else if (m.waits->answer(std::move(answer)))
+        answered.add(*m.waits);
     }
     if (groups_ != nullptr) {
       groups_->add();
@@ -381,12 +436,32 @@ committer::committer(engine& where) : committer(where, options{}) {}
 committer::committer(engine& where, options settings) : state_(std::make_unique<state>(where, settings)) {}
 committer::~committer() = default;
 
-void committer::submit(transaction what, answer done) { state_->submit(std::move(what), std::move(done)); }
+void committer::submit(transaction what, answer done) { state_->submit(std::move(what), std::move(done), nullptr); }
+
+namespace {
+
+template <class Submit>
+struct commit_awaiter {
+  Submit submit;
+  waiting_chain waits;
+
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> chain) {
+    waits.chain = chain;
+    waits.runs_on = chain.promise().runs_on;
+    submit(&waits);
+    return !waits.met.exchange(true, std::memory_order_acq_rel);
+  }
+  base::result<receipt> await_resume() { return std::move(*waits.value); }
+};
+
+}  // namespace
 
 base::task<base::result<receipt>> committer::commit(transaction what) {
-  co_return co_await base::wait_for<base::result<receipt>>([&](base::completion<base::result<receipt>> done) {
-    submit(std::move(what), [done = std::move(done)](base::result<receipt> r) mutable { done(std::move(r)); });
-  });
+  const auto submit = [&](waiting_chain* waits) { state_->submit(std::move(what), nullptr, waits); };
+  commit_awaiter<decltype(submit)> here{submit, {}};
+  co_return co_await here;
 }
 
 }  // namespace briefwerk::store
