@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <chrono>
 
 #include "apps/admin/commands.hpp"
 
 namespace briefwerk::apps::commands {
 namespace {
+
+constexpr std::uint64_t items_of_an_answer = 1000;
 
 std::string state_name(store::recipient_state state) {
   switch (state) {
@@ -27,10 +30,10 @@ json describe(const store::queue_item& item) {
           {"recipients", std::move(recipients)}};
 }
 
-base::task<void> make_due(const context& with, store::queue_item item) {
-  item.next_attempt = std::chrono::floor<std::chrono::seconds>(base::system_clock().now()).time_since_epoch().count();
-  const std::string id = item.id;
-  const auto done = co_await with.store.queue().update(std::move(item));
+// Not by update(): between the read and the write here, the item may be sent to some of its recipients.
+base::task<void> make_due(const context& with, std::string id) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(base::system_clock().now()).time_since_epoch().count();
+  const auto done = co_await with.store.queue().reschedule(id, now);
   // An item that left the queue meanwhile needs no retry.
   if (!done && done.error() != base::errc::not_found) check(done, id);
 }
@@ -38,7 +41,8 @@ base::task<void> make_due(const context& with, store::queue_item item) {
 }  // namespace
 
 base::task<json> queue_list(const context& with, const json& request) {
-  auto got = co_await with.store.queue().list(text_or(request, "after", ""), number_or(request, "most", 1000));
+  const auto most = std::min<std::uint64_t>(number_or(request, "most", items_of_an_answer), items_of_an_answer);
+  auto got = co_await with.store.queue().list(text_or(request, "after", ""), most);
   const auto items = take(std::move(got), "queue");
   json rows = json::array();
   for (const auto& item : items) rows.push_back(describe(item));
@@ -56,8 +60,8 @@ base::task<json> queue_retry(const context& with, const json& request) {
   if (request.contains("id")) {
     const std::string id = text(request, "id");
     auto got = co_await with.store.queue().find(id);
-    store::queue_item item = take(std::move(got), id);
-    co_await make_due(with, std::move(item));
+    (void)take(std::move(got), id);
+    co_await make_due(with, id);
     count = 1;
   } else {
     std::string after;
@@ -67,7 +71,7 @@ base::task<json> queue_retry(const context& with, const json& request) {
       if (items.empty()) break;
       after = items.back().id;
       for (auto& item : items) {
-        co_await make_due(with, std::move(item));
+        co_await make_due(with, item.id);
         ++count;
       }
     }

@@ -99,6 +99,7 @@ class faulty_queue final : public store::queue_store {
     if (fails()) co_return base::fail(base::errc::no_space);
     co_return co_await real_.update(std::move(item));
   }
+  base::task<base::status> reschedule(std::string id, std::int64_t next_attempt) override { return real_.reschedule(std::move(id), next_attempt); }
   base::task<base::status> finish(store::queue_item item, bool done, store::message_source report,
                                   std::vector<store::local_target> targets, std::vector<store::queue_item> queue) override {
     if (fails()) co_return base::fail(base::errc::no_space);

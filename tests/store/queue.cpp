@@ -6,6 +6,7 @@
 
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/store/committer.hpp"
 #include "briefwerk/store/local_store.hpp"
 #include "store/engine_folder.hpp"
 #include "store/queue/queue_records.hpp"
@@ -154,6 +155,35 @@ TEST_CASE("queue: many items in pieces") {
   CHECK(o.due(INT64_MAX, 2200).size() == 2200);
   CHECK(o.due(24, 10000).size() == 1250);
   CHECK(sync_wait(o.queue.list("", 10000))->size() == 2500);
+}
+
+TEST_CASE("queue: a damaged item does not hold up the others") {
+  office o(make_memory_store(crypto(), base::system_clock()));
+  o.put("m", {item("a", 1), item("b", 2), item("c", 3)});
+  transaction damage;
+  damage.write("q", [](const view&, std::span<const blob_ref>, batch& out) -> base::status {
+    out.put(queue_keys::of_item("b"), "not an item");
+    out.put(queue_keys::of_due(0, "nobody"), "");
+    return {};
+  });
+  REQUIRE(sync_wait(committer(o.store->bottom()).commit(std::move(damage))));
+  CHECK(o.due(10) == ids{"a", "c"});
+  const auto all = sync_wait(o.queue.list("", 10));
+  REQUIRE(all);
+  CHECK(all->size() == 2);
+  CHECK(sync_wait(o.queue.find("b")).error() == base::errc::corrupt);
+}
+
+TEST_CASE("queue: an item is put forward as it is by then") {
+  office o(make_memory_store(crypto(), base::system_clock()));
+  o.put("m", {item("a", 1000)});
+  queue_item sent = *sync_wait(o.queue.find("a"));
+  sent.recipients[0].state = recipient_state::delivered;  // after the one who puts it forward has read it
+  REQUIRE(sync_wait(o.queue.update(sent)));
+  REQUIRE(sync_wait(o.queue.reschedule("a", 5)));
+  CHECK(o.due(5) == ids{"a"});
+  CHECK(sync_wait(o.queue.find("a"))->recipients[0].state == recipient_state::delivered);
+  CHECK(sync_wait(o.queue.reschedule("none", 5)).error() == base::errc::not_found);
 }
 
 TEST_CASE("queue: watching") {

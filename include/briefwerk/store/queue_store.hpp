@@ -18,7 +18,8 @@ namespace briefwerk::store {
 class queue_store {
  public:
   virtual ~queue_store() = default;
-  // Items whose next attempt is not after `until`, earliest first, at most `most`.
+  // Items whose next attempt is not after `until`, earliest first, at most `most`. Damaged ones are reported in the log
+  // and left out, here and in list().
   virtual base::task<base::result<std::vector<queue_item>>> due(std::int64_t until, std::size_t most) = 0;
   // The time of the earliest next attempt; 0 when the queue is empty.
   virtual base::task<base::result<std::int64_t>> next_due() = 0;
@@ -26,6 +27,9 @@ class queue_store {
   virtual base::task<base::result<queue_item>> find(std::string id) = 0;
   // Replaces an item that exists; errc::not_found otherwise.
   virtual base::task<base::status> update(queue_item item) = 0;
+  // Changes nothing but the time of the next attempt: for those who do not run the queue, since an item that they read
+  // may have been served in part when they write. errc::not_found.
+  virtual base::task<base::status> reschedule(std::string id, std::int64_t next_attempt) = 0;
   // The end of an attempt that calls for a report (DSN): in one commit the item is replaced (or removed, with `done`)
   // and the report goes into mailboxes or the queue.
   virtual base::task<base::status> finish(queue_item item, bool done, message_source report,

@@ -8,8 +8,16 @@ namespace briefwerk::store {
 namespace {
 
 constexpr page_limit scan_limit{.rows = 1000, .octets = 1u << 20};
+constexpr std::size_t most_damaged = 10000;  // keys remembered
 
 }  // namespace
+
+// One damaged item must not hold up all others. The queue is looked at every second, so each is reported once.
+void engine_queue_store::report_damaged(std::string_view key) {
+  std::lock_guard lock(mutex_);
+  if (damaged_.size() >= most_damaged || !damaged_.emplace(key).second) return;
+  (void)core_.report.corrupt(keys::queue_partition, key);
+}
 
 base::task<base::result<std::vector<queue_item>>> engine_queue_store::due(std::int64_t until, std::size_t most) {
   auto now = core_.where.read(keys::queue_partition);
@@ -22,12 +30,15 @@ base::task<base::result<std::vector<queue_item>>> engine_queue_store::due(std::i
     for (std::size_t i = 0; i < rows->size(); ++i) {
       const std::string_view key = (*rows)[i].key;
       const auto entry = queue_keys::parse_due(key);
-      if (!entry) co_return core_.report.corrupt(keys::queue_partition, key);
+      if (!entry) {
+        report_damaged(key);
+        continue;
+      }
       if (entry->next_attempt > until) co_return items;
-      auto item = read_queue_item(**now, core_.report, entry->id);
-      if (!item) co_return base::fail(item.error());
-      if (!*item) co_return core_.report.corrupt(keys::queue_partition, key);
-      items.push_back(std::move(**item));
+      auto item = read_queue_item(**now, entry->id);
+      if (!item && item.error() != base::errc::corrupt) co_return base::fail(item.error());
+      if (item && *item) items.push_back(std::move(**item));
+      else report_damaged(key);
     }
     if (!rows->more()) break;
     range = range.after(rows->back().key);
@@ -58,8 +69,8 @@ base::task<base::result<std::vector<queue_item>>> engine_queue_store::list(std::
     for (std::size_t i = 0; i < rows->size(); ++i) {
       const page::row row = (*rows)[i];
       auto item = decode_queue_item(row.value, row.key.substr(1));
-      if (!item) co_return core_.report.corrupt(keys::queue_partition, row.key);
-      items.push_back(std::move(*item));
+      if (item) items.push_back(std::move(*item));
+      else report_damaged(row.key);
     }
     if (!rows->more()) break;
     range = range.after(rows->back().key);
@@ -81,6 +92,19 @@ base::task<base::status> engine_queue_store::update(queue_item item) {
                                   [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
                                     queue_writer queue(now, core_.report, out);
                                     if (auto done = queue.replace(item); !done) return done;
+                                    return queue.finish();
+                                  });
+}
+
+base::task<base::status> engine_queue_store::reschedule(std::string id, std::int64_t next_attempt) {
+  co_return co_await core_.commit(std::string(keys::queue_partition),
+                                  [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+                                    auto item = read_queue_item(now, core_.report, id);
+                                    if (!item) return base::fail(item.error());
+                                    if (!*item) return base::fail(base::errc::not_found);
+                                    (*item)->next_attempt = next_attempt;
+                                    queue_writer queue(now, core_.report, out);
+                                    if (auto done = queue.replace(**item); !done) return done;
                                     return queue.finish();
                                   });
 }

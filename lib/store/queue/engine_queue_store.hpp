@@ -2,6 +2,11 @@
 
 // The queue over an engine: partition "q".
 
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+
 #include "briefwerk/store/queue_store.hpp"
 #include "store/mailbox/core.hpp"
 
@@ -16,6 +21,7 @@ class engine_queue_store final : public queue_store {
   base::task<base::result<std::vector<queue_item>>> list(std::string after_id, std::size_t most) override;
   base::task<base::result<queue_item>> find(std::string id) override;
   base::task<base::status> update(queue_item item) override;
+  base::task<base::status> reschedule(std::string id, std::int64_t next_attempt) override;
   base::task<base::status> finish(queue_item item, bool done, message_source report,
                                   std::vector<local_target> report_targets,
                                   std::vector<queue_item> report_queue) override;
@@ -25,7 +31,11 @@ class engine_queue_store final : public queue_store {
   subscription watch(std::function<void()> changed) override;
 
  private:
+  void report_damaged(std::string_view key);
+
   store_core& core_;
+  std::mutex mutex_;
+  std::set<std::string, std::less<>> damaged_;  // keys that were reported
 };
 
 // Calls mark() for every blob that the queue refers to.

@@ -97,15 +97,21 @@ std::string new_queue_id(const base::clock& time, const base::crypto& random) {
   return base::hex_encode(octets.substr(2) + random.random_octets(5));
 }
 
-base::result<std::optional<queue_item>> read_queue_item(const view& now, const faults& report, std::string_view id) {
+base::result<std::optional<queue_item>> read_queue_item(const view& now, std::string_view id) {
   const std::string key = queue_keys::of_item(id);
   if (id.empty() || key.size() > base::limits::store_key) return std::optional<queue_item>();
   auto value = now.get(key);
   if (!value) return base::fail(value.error());
   if (!*value) return std::optional<queue_item>();
   auto item = decode_queue_item((*value)->view(), id);
-  if (!item) return report.corrupt(keys::queue_partition, key);
+  if (!item) return base::fail(item.error());
   return std::optional(std::move(*item));
+}
+
+base::result<std::optional<queue_item>> read_queue_item(const view& now, const faults& report, std::string_view id) {
+  auto item = read_queue_item(now, id);
+  if (!item && item.error() == base::errc::corrupt) return report.corrupt(keys::queue_partition, queue_keys::of_item(id));
+  return item;
 }
 
 base::result<std::uint64_t> read_queue_count(const view& now, const faults& report) {

@@ -57,6 +57,8 @@ class queue_writer {
 };
 
 base::result<std::optional<queue_item>> read_queue_item(const view& now, const faults& report, std::string_view id);
+// The same, where the caller reports what is damaged.
+base::result<std::optional<queue_item>> read_queue_item(const view& now, std::string_view id);
 base::result<std::uint64_t> read_queue_count(const view& now, const faults& report);
 
 }  // namespace briefwerk::store
