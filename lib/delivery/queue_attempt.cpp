@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "briefwerk/base/limits.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "delivery/queue_work.hpp"
@@ -170,19 +171,22 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::try_hops(const route&
   // RFC 8689 §4.2.1: such a message goes only to a server that has proved its name.
   const hop_tls tls = item.require_tls ? hop_tls::verified : way.tls;
   std::optional<reply> worst;
+  // RFC 5321 §5.1 allows a limit. Without it, a domain with hundreds of silent hosts holds its place for hours, and a few
+  // such domains the whole queue.
+  std::size_t left = base::limits::next_hop_addresses;
   for (const next_hop& hop : way.hops) {
-    auto refused = co_await send_to(hop, tls, item, who, message);
+    auto refused = co_await send_to(hop, tls, item, who, message, left);
     if (!refused) co_return std::nullopt;
     if (!worst || (worst->is_permanent() && !refused->is_permanent())) host = hop.host;
     weigh(worst, std::move(*refused));
-    if (stopping) break;
+    if (stopping || left == 0) break;
   }
   co_return worst;
 }
 
 base::task<std::optional<smtp::reply>> queue_runner::impl::send_to(const next_hop& hop, hop_tls tls,
                                                                    store::queue_item& item, const indices& who,
-                                                                   const wire_message& message) {
+                                                                   const wire_message& message, std::size_t& left) {
   const bool sent = co_await send_on_kept(hop, tls, item, who, message);
   if (sent) co_return std::nullopt;
   const router::addresses found = co_await routes.resolve(hop.host);
@@ -197,7 +201,7 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::send_to(const next_ho
     options.log->log(log_level::info, "delivery.refused",
                      {{"queue_id", item.id}, {"host", hop.host}, {"peer", address.to_string()}, {"reply", refused->to_string()}});
     weigh(worst, std::move(*refused));
-    if (stopping) break;
+    if (--left == 0 || stopping) break;
   }
   co_return worst;
 }

@@ -77,8 +77,9 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
   base::task<void> send_group(store::queue_item& item, std::string domain, indices who, const wire_message& message);
   base::task<std::optional<reply>> try_hops(const route& way, store::queue_item& item, const indices& who,
                                             const wire_message& message, std::string& host);
+  // `left`: addresses that may still be tried, counted down.
   base::task<std::optional<reply>> send_to(const next_hop& hop, hop_tls tls, store::queue_item& item, const indices& who,
-                                           const wire_message& message);
+                                           const wire_message& message, std::size_t& left);
   base::task<std::optional<reply>> send_fresh(const next_hop& hop, hop_tls tls, base::ip_address address,
                                               store::queue_item& item, const indices& who, const wire_message& message);
   base::task<bool> send_on_kept(const next_hop& hop, hop_tls tls, store::queue_item& item, const indices& who,

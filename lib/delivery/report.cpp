@@ -114,6 +114,28 @@ void append_explanation(std::string& out, std::span<const reported_recipient> re
   }
 }
 
+// RFC 2045 §2.9. A report with such content in it could itself not be passed on by most servers, and would be lost.
+bool is_binary(std::string_view text) {
+  char before = 0;
+  for (const char c : text) {
+    if (c == '\0' || (c == '\n') != (before == '\r')) return true;
+    before = c;
+  }
+  return before == '\r';
+}
+
+// Fields of the message as text: lines end in CRLF, no NUL.
+std::string as_text(std::string_view octets) {
+  std::string text;
+  text.reserve(octets.size());
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    const bool ends_line = octets.substr(i, 2) == "\r\n";
+    if (ends_line) text += "\r\n", ++i;
+    else text += octets[i] == '\0' || octets[i] == '\r' || octets[i] == '\n' ? ' ' : octets[i];
+  }
+  return text;
+}
+
 // Return-Path is of this server, not of the message that the sender knows.
 std::string_view without_return_path(std::string_view original) {
   mail::header_reader reader(original);
@@ -151,7 +173,7 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   for (mail::header_field field; reader.next(field);) {
   }
   const bool full = failed && item.return_content != static_cast<std::uint8_t>(mail::return_content::headers) &&
-                    message.size() <= returned_at_most;
+                    message.size() <= returned_at_most && !is_binary(message);
 
   std::string out = "Return-Path: <>\r\n";
   mail::write_header_field(out, "Date", date_of(std::chrono::floor<std::chrono::seconds>(now)));
@@ -171,7 +193,7 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   out += "\r\n";
   append_delivery_status(out, item, recipients, hostname);
   out += "\r\n--" + boundary + "\r\nContent-Type: ";
-  const std::string_view returned = full ? message : message.substr(0, std::min(reader.position(), returned_at_most));
+  const std::string returned = full ? std::string(message) : as_text(message.substr(0, std::min(reader.position(), returned_at_most)));
   if (full) out += item.smtputf8 ? "message/global\r\n" : "message/rfc822\r\n";
   else out += item.smtputf8 ? "message/global-headers\r\n" : "text/rfc822-headers\r\n";
   if (!is_ascii(returned)) out += eight_bit;

@@ -1,5 +1,7 @@
 // The queue runner against real servers on loopback: success, retries, failures, reports, connections.
 
+#include "briefwerk/base/limits.hpp"
+#include "delivery/queue_work.hpp"
 #include "delivery/support.hpp"
 
 using namespace briefwerk;
@@ -416,4 +418,29 @@ TEST_CASE("queue: a message that the store lost is reported, not kept for ever")
   REQUIRE(host.soon([&] { return host.empty(); }));
   REQUIRE(host.inbox().size() == 1);
   CHECK(contains(host.inbox()[0], "Status: 5.3.0"));
+}
+
+TEST_CASE("queue: a domain with very many hosts that do not answer is given up for now, not tried to the end") {
+  sender_host host;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "mx" + std::to_string(i) + ".many.test";
+    host.dns.add_mx("many.test", static_cast<std::uint16_t>(i), name);
+    host.dns.add_address(name, "127.77.0." + std::to_string(i + 1));  // nobody listens there on port 25
+  }
+  host.start();
+  host.put(host.item({"bob@many.test"}));
+  REQUIRE(host.attempted(1));
+  CHECK(host.log.count("delivery.refused") == base::limits::next_hop_addresses);
+  CHECK(host.queued().front().recipients.front().state == store::recipient_state::waiting);
+}
+
+TEST_CASE("queue: a binary message is not returned inside its report, which would be lost with it") {
+  sender_host host;
+  const std::string binary = "From: alice@example.org\r\nSubject: to be\nreported\r\n\r\nzero \0 and a bare\nline"s;
+  const store::queue_item item = host.item({"bob@binary.test"});
+  const delivery::reported_recipient about{&item.recipients.front(), delivery::report_action::failed};
+  const dsn told(delivery::make_report(item, {&about, 1}, binary, "out.test", host.time.now(), the_crypto()));
+  CHECK(delivery::look_at(told.text).body != mail::body_kind::binary_mime);
+  CHECK(contains(told.body(2), "Subject: to be reported"));
+  CHECK_FALSE(contains(told.body(2), "zero"));
 }

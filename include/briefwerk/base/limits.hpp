@@ -56,6 +56,9 @@ inline constexpr std::uint32_t scram_iterations_min = 4096;  // RFC 7677 §4
 inline constexpr std::uint32_t scram_iterations_max = 1u << 20;
 inline constexpr std::uint32_t scram_iterations_default = 10000; // of new passwords
 
+// Delivery.
+inline constexpr std::size_t next_hop_addresses = 10;        // tried for one group of recipients in one attempt; the rest waits
+
 // DNS.
 inline constexpr std::size_t dns_records = 512;              // of one answer
 inline constexpr std::size_t dns_cname_chain = 16;
