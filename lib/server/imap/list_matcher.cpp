@@ -25,21 +25,26 @@ list_matcher::list_matcher(std::string_view reference, std::string_view pattern)
   // Nothing so long is the name of a mailbox, whatever the wildcards.
   if (reference.size() + pattern.size() > 2 * base::limits::imap_mailbox_name) {
     pattern_.push_back('\0');
+    literals_ = 1;
     return;
   }
   pattern_.reserve(reference.size() + pattern.size());
-  pattern_.append(reference);
-  for (const char c : pattern) {
-    if (is_wildcard(c) && !pattern_.empty() && is_wildcard(pattern_.back())) {
-      if (c == '*') pattern_.back() = '*';
-      continue;
+  for (const std::string_view part : {reference, pattern}) {
+    for (const char c : part) {
+      if (is_wildcard(c) && !pattern_.empty() && is_wildcard(pattern_.back())) {
+        if (c == '*') pattern_.back() = '*';
+        continue;
+      }
+      pattern_.push_back(c);
+      literals_ += !is_wildcard(c);
     }
-    pattern_.push_back(c);
   }
   raise_inbox(pattern_);
 }
 
 bool list_matcher::matches(std::string_view name) const {
+  // Each stands for an octet of the name. Long patterns would take their time with every one of many short names.
+  if (literals_ > name.size()) return false;
   // reached_[i]: what is read of the pattern matches the first i octets of the name.
   reached_.assign(name.size() + 1, 0);
   reached_[0] = 1;

@@ -13,12 +13,13 @@ class list_matcher {
   // `reference` and `pattern` as the client sent them, in UTF-8; the one stands before the other.
   list_matcher(std::string_view reference, std::string_view pattern);
 
-  // Time is bounded by the product of the two lengths, whatever the pattern.
+  // Time is bounded by twice the square of the name's length, whatever the pattern.
   bool matches(std::string_view name) const;
   bool has_percent() const noexcept { return pattern_.find('%') != pattern_.npos; }
 
  private:
   std::string pattern_;
+  std::size_t literals_ = 0;  // octets of the pattern that are no wildcards
   mutable std::vector<char> reached_;  // by position in the name; memory of the last match
 };
 

@@ -1,6 +1,8 @@
 #include "briefwerk/server/imap_server.hpp"
 
+#include <exception>
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "service.hpp"
@@ -59,8 +61,13 @@ const imap_options& imap_service::options() const noexcept { return impl_->optio
 base::task<void> serve_imap(net::stream stream, imap_service& service) {
   base::executor* const where = co_await base::this_executor();
   auto& shared = service.internals();
-  imap::session one(std::move(stream), shared, shared.threads.of(*where), *where);
-  co_await one.run();
+  try {
+    imap::session one(std::move(stream), shared, shared.threads.of(*where), *where);
+    co_await one.run();
+  } catch (const std::exception& broken) {
+    // No memory, most likely: this connection ends, the others go on. Only the type: the text may quote anything.
+    shared.options.log->log(base::log_level::error, shared.options.name + ".session.failed", {{"type", typeid(broken).name()}});
+  }
 }
 
 imap_server::imap_server(imap_options options, net::listener_options listening)

@@ -4,12 +4,16 @@
 
 #include "list_matcher.hpp"
 #include "session.hpp"
+#include "yield.hpp"
 
 namespace briefwerk::server::imap {
 
 using wire::condition;
 
 namespace {
+
+// Names between two looks at the thread's other sessions.
+constexpr std::size_t names_in_a_row = 256;
 
 struct listed {
   const store::mailbox_info* info = nullptr;  // null: a name that only leads to others (LSUB)
@@ -29,8 +33,8 @@ bool any_matches(const std::vector<list_matcher>& patterns, std::string_view nam
 }
 
 // RFC 9051 §6.3.9 and RFC 5258.
-std::vector<listed> choose(const wire::list_command& command, const std::vector<store::mailbox_info>& all,
-                           const std::vector<list_matcher>& patterns) {
+base::task<std::vector<listed>> choose(const wire::list_command& command, const std::vector<store::mailbox_info>& all,
+                                       const std::vector<list_matcher>& patterns, base::executor& where) {
   std::unordered_set<std::string_view> with_children, with_subscribed;
   for (const auto& info : all) {
     for_each_parent(info.name, [&](std::string_view parent) {
@@ -39,7 +43,9 @@ std::vector<listed> choose(const wire::list_command& command, const std::vector<
     });
   }
   std::vector<listed> out;
+  std::size_t looked_at = 0;
   for (const auto& info : all) {
+    if (++looked_at % names_in_a_row == 0) co_await yield{where};
     listed row{.info = &info, .name = info.name, .has_children = with_children.contains(info.name),
                .has_subscribed_below = with_subscribed.contains(info.name)};
     const bool by_child = command.recursive_match && row.has_subscribed_below;
@@ -48,17 +54,20 @@ std::vector<listed> choose(const wire::list_command& command, const std::vector<
     if (command.select_special_use && !info.use) continue;
     if (any_matches(patterns, info.name)) out.push_back(row);
   }
-  return out;
+  co_return out;
 }
 
 // RFC 3501 §6.3.9: with "%", a name whose subscribed children do not match stands for them, as \Noselect.
-std::vector<listed> choose_lsub(const std::vector<store::mailbox_info>& all, const std::vector<list_matcher>& patterns) {
+base::task<std::vector<listed>> choose_lsub(const std::vector<store::mailbox_info>& all,
+                                            const std::vector<list_matcher>& patterns, base::executor& where) {
   std::vector<listed> out;
   std::set<std::string_view> subscribed, leading;
   for (const auto& info : all)
     if (info.subscribed) subscribed.insert(info.name);
   const bool percent = std::any_of(patterns.begin(), patterns.end(), [](const auto& one) { return one.has_percent(); });
+  std::size_t looked_at = 0;
   for (const auto& info : all) {
+    if (++looked_at % names_in_a_row == 0) co_await yield{where};
     if (!info.subscribed) continue;
     if (any_matches(patterns, info.name)) {
       out.push_back({.info = &info, .name = info.name, .has_children = false, .has_subscribed_below = false});
@@ -69,7 +78,7 @@ std::vector<listed> choose_lsub(const std::vector<store::mailbox_info>& all, con
     }
   }
   for (const auto name : leading) out.push_back({.info = nullptr, .name = name, .has_children = true, .has_subscribed_below = true});
-  return out;
+  co_return out;
 }
 
 void write_row(wire::response_writer& out, const wire::list_command& command, const listed& row) {
@@ -114,7 +123,11 @@ base::task<void> session::run(const wire::list_command& command) {
   }
   std::vector<list_matcher> patterns;
   for (const auto pattern : command.patterns) patterns.emplace_back(command.reference, pattern);
-  const auto rows = command.lsub ? choose_lsub(*all, patterns) : choose(command, *all, patterns);
+  std::vector<listed> rows;
+  if (command.lsub)
+    rows = co_await choose_lsub(*all, patterns, where_);
+  else
+    rows = co_await choose(command, *all, patterns, where_);
   for (const auto& row : rows) {
     write_row(machine_.output(), command, row);
     if (command.return_status != 0 && row.info != nullptr && row.info->selectable && row.info->id != 0)
