@@ -1,5 +1,6 @@
 #include "apps/admin/admin.hpp"
 
+#include <exception>
 #include <map>
 #include <string_view>
 
@@ -54,6 +55,8 @@ base::task<std::string> admin::execute(std::string line) {
     co_return error(why.what());
   } catch (const json::exception& why) {
     co_return error(std::string("bad request: ") + why.what());
+  } catch (const std::exception&) {
+    co_return error("the request failed: too large for the memory that there is");
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "apps/admin/admin.hpp"
 #include "apps/admin/control_server.hpp"
+#include "apps/briefwerkd/maintenance.hpp"
 #include "apps/briefwerkd/privileges.hpp"
 #include "apps/config/conversions.hpp"
 #include "apps/store/open_store.hpp"
@@ -79,8 +80,9 @@ struct daemon::impl {
   base::metrics metrics;
   std::unique_ptr<base::crypto> crypto = crypto::make_boringssl();
   std::shared_ptr<net::tls_context> tls, tls_recorded, tls_verified;
-  std::unique_ptr<store::local_store> store;
+  // Outlive the store: its end still answers commits that nobody waited for, and answers are posted to these.
   std::unique_ptr<net::io_threads> threads;
+  std::unique_ptr<store::local_store> store;
   std::unique_ptr<net::dns_resolver> resolver;
   std::unique_ptr<server::account_authenticator> logins;
   std::unique_ptr<filter::chain> chain;
@@ -92,6 +94,7 @@ struct daemon::impl {
   std::unique_ptr<delivery::queue_runner> runner;
   std::unique_ptr<admin> administration;
   std::unique_ptr<control_server> control;
+  std::unique_ptr<maintenance> upkeep;
   std::shared_ptr<net::connection_limits> limits;
   std::unique_ptr<net::listener> smtp_listener, submission_listener, submissions_listener, imap_listener, imaps_listener;
 };
@@ -287,6 +290,7 @@ void daemon::start() {
   all.imap_listener->start(*all.threads, serve_imap_with(*all.imap));
   all.imaps_listener->start(*all.threads, serve_imap_with(*all.imaps));
   all.runner->start((*all.threads)[0]);
+  all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
   all.control->start((*all.threads)[all.threads->size() - 1]);
   all.log->log(log_level::info, "server.started", {{"hostname", all.conf.hostname}, {"threads", all.threads->size()}});
 }
@@ -315,6 +319,7 @@ void daemon::stop(std::chrono::seconds grace) {
   all.control->stop();
   all.runner->stop();
   all.threads->stop(grace);
+  all.upkeep.reset();
   all.log->log(log_level::info, "server.stopped", {});
 }
 
