@@ -436,7 +436,7 @@ TEST_CASE("queue: a domain with very many hosts that do not answer is given up f
 
 TEST_CASE("queue: a binary message is not returned inside its report, which would be lost with it") {
   sender_host host;
-  const std::string binary = "From: alice@example.org\r\nSubject: to be\nreported\r\n\r\nzero \0 and a bare\nline"s;
+  const std::string binary = std::string("From: alice@example.org\r\nSubject: to be\nreported\r\n\r\nzero ") + '\0' + " and a bare\nline";
   const store::queue_item item = host.item({"bob@binary.test"});
   const delivery::reported_recipient about{&item.recipients.front(), delivery::report_action::failed};
   const dsn told(delivery::make_report(item, {&about, 1}, binary, "out.test", host.time.now(), the_crypto()));

@@ -27,7 +27,7 @@ TEST_CASE("LIST in its forms") {
       {"children are said", "LIST \"\" work/%", {"(\\HasChildren) \"/\" work/old"}, {}},
       {"and their absence", "LIST \"\" werk", {"\\HasNoChildren"}, {}},
       {"wildcards for nothing, longer than any name", "LIST \"\" %w%o%r%k%", {"\"/\" work"}, {"work/old", "werk"}},
-      {"wildcards in the reference", "LIST w*/ o*", {"\"/\" work/old", "work/old/2024"}, {"werk"}},
+      {"wildcards in the reference", "LIST \"w*/\" o*", {"\"/\" work/old", "work/old/2024"}, {"werk"}},
       {"more octets than the name", "LIST \"\" work%s", {}, {"\"/\" work"}},
       {"INBOX in any case", "LIST \"\" iNbOx", {"INBOX"}, {"work"}},
       {"special use", "LIST (SPECIAL-USE) \"\" *", {"\\Sent", "\\Trash", "\\Junk", "\\Drafts", "\\Archive"}, {"work"}},
