@@ -33,8 +33,8 @@ int main(int argc, char** argv) {
   service.handler = &handler;
   service.crypto = crypto.get();
   service.tls = net::tls_context::server({.certificates = {{"receive.pem", "receive.pem"}}}).value();
+  net::io_thread loop;  // outlives the server
   server::smtp_server server(std::move(service));
-  net::io_thread loop;
   if (auto bound = server.listen({*base::ip_address::parse("127.0.0.1"), std::uint16_t(self_check ? 0 : 2525)}); !bound) {
     std::fprintf(stderr, "%s\n", bound.error().text.c_str());
     return 1;

@@ -35,7 +35,7 @@ class client_run {
 
   void operator()() {
     bool broken = false;
-    for (int turns = 0; turns < 100000; ++turns) {
+    for (int turns = 0; turns < 1000000; ++turns) {
       auto step = session_.next();
       if (auto* out = std::get_if<smtp::write>(&step)) {
         wire += out->bytes;
