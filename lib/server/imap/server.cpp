@@ -66,7 +66,7 @@ base::task<void> serve_imap(net::stream stream, imap_service& service) {
     co_await one.run();
   } catch (const std::exception& broken) {
     // No memory, most likely: this connection ends, the others go on. Only the type: the text may quote anything.
-    shared.options.log->log(base::log_level::error, shared.options.name + ".session.failed", {{"type", typeid(broken).name()}});
+    shared.options.log->log(base::log_level::error, shared.options.name + ".session_failed", {{"type", typeid(broken).name()}});
   }
 }
 
