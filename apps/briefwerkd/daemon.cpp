@@ -1,10 +1,8 @@
 #include "apps/briefwerkd/daemon.hpp"
 
-#include <sys/stat.h>
-
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -318,7 +316,17 @@ void daemon::stop(std::chrono::seconds grace) {
   }
   all.control->stop();
   all.runner->stop();
-  all.threads->stop(grace);
+  // Sessions are told now. Meanwhile messages on their way out end and are noted as sent: a loop that ended between
+  // the two would send them again after the next start.
+  for (unsigned i = 0; i < all.threads->size(); ++i) {
+    (*all.threads)[i].post([&loop = (*all.threads)[i]] { loop.begin_stopping(); });
+  }
+  const auto until = std::chrono::steady_clock::now() + grace;
+  while (!all.runner->is_idle() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  all.threads->stop(std::chrono::ceil<std::chrono::milliseconds>(
+      std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero())));
   all.upkeep.reset();
   all.log->log(log_level::info, "server.stopped", {});
 }

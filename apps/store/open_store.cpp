@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "briefwerk/net/certificate.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
@@ -48,10 +47,10 @@ net::explained<std::unique_ptr<store::local_store>> open_store(const config& con
 net::explained<std::string> decoy_secret(const std::string& data, const base::crypto& crypto) {
   constexpr std::size_t size = 32;
   const std::string path = data + "/decoy-secret";
+  char kept[size];
   std::ifstream in(path, std::ios::binary);
-  std::string secret{std::istreambuf_iterator<char>(in), {}};
-  if (secret.size() >= size) return secret;
-  secret = crypto.random_octets(size);
+  if (in.read(kept, size)) return std::string(kept, size);
+  std::string secret = crypto.random_octets(size);
   if (auto written = net::write_file(path, secret, 0600); !written) return std::unexpected(written.error());
   return secret;
 }

@@ -141,6 +141,18 @@ TEST_CASE("directory: what an address leads to, without a cache") {
   resolves(t);
 }
 
+TEST_CASE("directory: <postmaster> without a domain, RFC 5321 §4.5.1") {
+  town t;
+  t.domain({.name = "first.example"});
+  t.domain({.name = "second.example"});
+  const auto ask = [&] { return *sync_wait(t.who.resolve({"Postmaster", {}})); };
+  CHECK(ask().what == resolution::kind::unknown_user);
+  t.add("root@second.example");
+  t.alias("postmaster@second.example", {"root@second.example"});
+  REQUIRE(ask().what == resolution::kind::local);
+  CHECK(ask().accounts.front().login == "root@second.example");
+}
+
 TEST_CASE("directory: accounts") {
   town t;
   t.domain({.name = "example.org"});

@@ -54,6 +54,7 @@ class directory {
 
   // In this order: an account of this name, an alias (its targets in turn, remote ones as they are), the same without
   // the tag of user+tag, the domain's catch-all. Loops of aliases end; limits::alias_depth and alias_expansion bound it.
+  // Without a domain (<postmaster>, RFC 5321 §4.5.1) the first domain that knows the name answers.
   virtual base::task<base::result<resolution>> resolve(mail::mailbox_address address) = 0;
   // By login name: the primary address, or an alias that names this account alone. store::errc::no_such_account
   // where there is none.

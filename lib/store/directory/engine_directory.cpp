@@ -61,7 +61,25 @@ base::task<base::status> engine_directory::apply(const change& f) {
                                   });
 }
 
+// RFC 5321 §4.5.1: <postmaster> without a domain is the postmaster here; the first domain that has one answers for all.
+base::task<base::result<resolution>> engine_directory::resolve_bare(mail::mailbox_address address) {
+  auto all = co_await domains();
+  if (!all) co_return base::fail(all.error());
+  for (const domain& one : *all) {
+    address.domain = one.name;
+    auto answer = co_await resolve(address);
+    if (!answer || answer->what == resolution::kind::local) co_return answer;
+  }
+  resolution nobody;
+  nobody.what = resolution::kind::unknown_user;
+  co_return nobody;
+}
+
 base::task<base::result<resolution>> engine_directory::resolve(mail::mailbox_address address) {
+  if (address.domain.empty()) {
+    auto bare = co_await resolve_bare(std::move(address));
+    co_return bare;
+  }
   base::result<resolution> answer;
   const auto done = read([&](const directory_reader& in) -> base::status {
     answer = in.resolve(address);

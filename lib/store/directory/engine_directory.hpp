@@ -32,6 +32,7 @@ class engine_directory final : public directory {
  private:
   using read_function = std::function<base::status(const directory_reader& read)>;
   base::status read(const read_function& f);
+  base::task<base::result<resolution>> resolve_bare(mail::mailbox_address address);
   using change = std::function<base::status(const directory_reader& read, batch& out)>;
   base::task<base::status> apply(const change& f);
   using row_function = std::function<base::status(std::string_view key, std::string_view value)>;
