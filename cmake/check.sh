@@ -45,7 +45,8 @@ case $mode in
   fuzz)
     install_packages clang-19 libclang-rt-19-dev
     cmake --preset fuzz
-    cmake --build --preset fuzz
+    # shellcheck disable=SC2046
+    cmake --build --preset fuzz --target $(cat build/fuzz/fuzzers.txt)
     for target in $(cat build/fuzz/fuzzers.txt); do
       room_and_name=${target#fuzz_}
       corpus="tests/${room_and_name%%_*}/fuzz/corpus/${room_and_name#*_}"
