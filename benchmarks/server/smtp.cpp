@@ -11,7 +11,7 @@
 
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/delivery/local_delivery.hpp"
-#include "briefwerk/net/net.hpp"
+#include "briefwerk/net.hpp"
 #include "briefwerk/server/mail_handler.hpp"
 #include "briefwerk/server/smtp_server.hpp"
 #include "briefwerk/store/local_store.hpp"
