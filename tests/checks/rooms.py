@@ -9,12 +9,13 @@ LOWER = {
     "base": set(),
     "mail": {"base"},
     "protocol": {"base", "mail"},
-    "filter": {"base", "mail"},
+    "mailauth": {"base", "mail"},
+    "filter": {"base", "mail", "mailauth"},
     "store": {"base", "mail"},
     "crypto": {"base"},
     "net": {"base", "crypto"},
-    "delivery": {"base", "mail", "protocol", "filter", "store", "crypto", "net"},
-    "server": {"base", "mail", "protocol", "filter", "store", "crypto", "net"},
+    "delivery": {"base", "mail", "protocol", "mailauth", "filter", "store", "crypto", "net"},
+    "server": {"base", "mail", "protocol", "mailauth", "filter", "store", "crypto", "net"},
 }
 # Libraries that only some rooms may use, and none in a public header.
 OUTSIDE = {
@@ -26,7 +27,7 @@ OUTSIDE = {
     "unicode/": {"mail", "protocol"},
     "nlohmann/": {"apps"},
     "CLI/": {"apps"},
-    "fmt/": {"base", "mail", "protocol", "store", "net", "server", "delivery", "filter", "apps"},
+    "fmt/": {"base", "mail", "protocol", "mailauth", "store", "net", "server", "delivery", "filter", "apps"},
     "crypt.h": {"crypto"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)

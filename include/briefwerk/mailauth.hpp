@@ -1,0 +1,5 @@
+#pragma once
+
+// The whole room.
+
+#include "briefwerk/mailauth/outcome.hpp"
