@@ -63,6 +63,22 @@ inline constexpr std::size_t next_hop_addresses = 10;        // tried for one gr
 inline constexpr std::size_t dns_records = 512;              // of one answer
 inline constexpr std::size_t dns_cname_chain = 16;
 
+// SPF (RFC 7208 §4.6.4) and iprev (RFC 8601 §3).
+inline constexpr unsigned spf_lookups = 10;                  // terms of one check that ask DNS
+inline constexpr unsigned spf_void_lookups = 2;              // of them without an answer
+inline constexpr unsigned spf_mx_names = 10;                 // of one mx mechanism
+inline constexpr unsigned spf_ptr_names = 10;                // of one ptr mechanism or macro
+inline constexpr std::size_t spf_record = 8192;              // octets; real ones have to fit a DNS answer
+inline constexpr std::size_t spf_explanation = 1024;         // octets after expansion; longer ones are dropped
+inline constexpr std::size_t spf_expansion = 16384;          // octets of one macro-string on its way to a name of 253
+inline constexpr unsigned iprev_names = 10;                  // names of one address
+
+// Authentication-Results (RFC 8601).
+inline constexpr std::size_t authentication_results = 65536; // octets of one field's value
+inline constexpr std::size_t authentication_methods = 256;   // results of one field
+inline constexpr std::size_t authentication_properties = 64; // of one result
+inline constexpr std::size_t authentication_comment_depth = 32;
+
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
 
