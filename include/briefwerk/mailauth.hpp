@@ -3,7 +3,11 @@
 // The whole room.
 
 #include "briefwerk/mailauth/authentication_results.hpp"
+#include "briefwerk/mailauth/author.hpp"
+#include "briefwerk/mailauth/dmarc.hpp"
+#include "briefwerk/mailauth/dmarc_record.hpp"
 #include "briefwerk/mailauth/iprev.hpp"
 #include "briefwerk/mailauth/outcome.hpp"
+#include "briefwerk/mailauth/public_suffix.hpp"
 #include "briefwerk/mailauth/spf.hpp"
 #include "briefwerk/mailauth/trace.hpp"

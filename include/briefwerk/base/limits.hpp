@@ -79,6 +79,15 @@ inline constexpr std::size_t authentication_methods = 256;   // results of one f
 inline constexpr std::size_t authentication_properties = 64; // of one result
 inline constexpr std::size_t authentication_comment_depth = 32;
 
+// DMARC.
+inline constexpr std::size_t dmarc_record = 8192;            // one TXT record at _dmarc
+inline constexpr std::size_t dmarc_tags = 100;               // of one record
+inline constexpr std::size_t dmarc_uris = 10;                // of one rua or ruf
+inline constexpr std::size_t dmarc_tree_walk = 8;            // questions for one domain (RFC 9989 §4.10)
+inline constexpr std::size_t dmarc_from_field = 16384;       // From fields of one message together
+inline constexpr std::size_t dmarc_author_domains = 4;       // of one message that are looked at; one is right
+inline constexpr std::size_t dmarc_identifiers = 20;         // DKIM domains of one message that are compared
+
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
 
