@@ -87,6 +87,15 @@ inline constexpr std::size_t dmarc_tree_walk = 8;            // questions for on
 inline constexpr std::size_t dmarc_from_field = 16384;       // From fields of one message together
 inline constexpr std::size_t dmarc_author_domains = 4;       // of one message that are looked at; one is right
 inline constexpr std::size_t dmarc_identifiers = 20;         // DKIM domains of one message that are compared
+inline constexpr std::size_t dmarc_report_octets = 64u << 20; // one aggregate report, decompressed
+inline constexpr std::size_t dmarc_report_ratio = 200;       // decompressed octets for one compressed
+inline constexpr std::size_t dmarc_report_entries = 20;      // files of one zip, and reports of one message
+inline constexpr std::size_t dmarc_report_depth = 32;        // nested elements
+inline constexpr std::size_t dmarc_report_rows = 100000;     // of one report
+inline constexpr std::size_t dmarc_report_text = 4096;       // of one element; the rest is cut
+inline constexpr std::size_t dmarc_report_results = 100;     // DKIM results of one row (RFC 9990 §3.1.3), SPF results, reasons
+inline constexpr std::size_t dmarc_collected_domains = 10000; // policy domains between two writes to the store
+inline constexpr std::size_t dmarc_collected_rows = 50000;   // rows of all of them
 
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
