@@ -2,6 +2,18 @@
 
 namespace briefwerk::base {
 
+result<std::shared_ptr<const public_key>> crypto::parse_public_key(key_kind, std::string_view) const {
+  return fail(errc::unsupported);
+}
+
+result<std::shared_ptr<const private_key>> crypto::parse_private_key(std::string_view) const {
+  return fail(errc::unsupported);
+}
+
+result<std::shared_ptr<const private_key>> crypto::generate_key(key_kind, unsigned) const {
+  return fail(errc::unsupported);
+}
+
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   // volatile: the compiler may not leave the loop at the first difference.

@@ -97,6 +97,17 @@ inline constexpr std::size_t dmarc_report_results = 100;     // DKIM results of 
 inline constexpr std::size_t dmarc_collected_domains = 10000; // policy domains between two writes to the store
 inline constexpr std::size_t dmarc_collected_rows = 50000;   // rows of all of them
 
+// DKIM (RFC 6376) and ARC (RFC 8617).
+inline constexpr std::size_t rsa_bits = 8192;                // of a key; RFC 8301 §3.2 asks verifiers for 4096
+inline constexpr std::size_t dkim_signatures = 10;           // of one message that are checked, from the top
+inline constexpr std::size_t dkim_signature_size = 16384;    // the value of one DKIM-Signature or ARC field
+inline constexpr std::size_t dkim_tags = 50;                 // of one tag list
+inline constexpr std::size_t dkim_signed_fields = 500;       // names in one h= tag
+inline constexpr std::size_t dkim_key_record = 8192;         // the text of one key record
+inline constexpr std::size_t dkim_key_records = 3;           // under one name that are tried
+inline constexpr std::size_t dkim_cached_keys = 2000;        // parsed public keys that are kept
+inline constexpr std::size_t arc_sets = 50;                  // RFC 8617 §4.2.1
+
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
 
