@@ -12,3 +12,4 @@
 #include "briefwerk/store/queue_item.hpp"
 #include "briefwerk/store/queue_store.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
+#include "briefwerk/store/state_rows.hpp"

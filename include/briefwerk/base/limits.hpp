@@ -107,6 +107,15 @@ inline constexpr std::size_t dkim_key_record = 8192;         // the text of one 
 inline constexpr std::size_t dkim_key_records = 3;           // under one name that are tried
 inline constexpr std::size_t dkim_cached_keys = 2000;        // parsed public keys that are kept
 inline constexpr std::size_t arc_sets = 50;                  // RFC 8617 §4.2.1
+// PROXY protocol.
+inline constexpr std::size_t proxy_header_v1 = 107;          // its own longest line, CRLF included
+inline constexpr std::size_t proxy_header_v2 = 4096;         // with its additional fields; proxies send a few hundred octets
+inline constexpr std::size_t proxy_headers_pending = 4096;   // connections of one listening socket whose header is to come
+
+// Login guard.
+inline constexpr std::size_t guard_manual_bans = 10000;      // networks that an administrator banned
+inline constexpr std::size_t guard_reason = 200;             // of such a ban; longer ones are cut
+inline constexpr std::size_t guard_allow = 1000;             // networks that are never banned
 
 // Log.
 inline constexpr std::size_t log_value = 1024;               // of one field
@@ -117,6 +126,7 @@ inline constexpr std::size_t store_key = 2048;
 inline constexpr std::size_t store_value = 16u << 20;
 inline constexpr std::uint64_t store_blob = 1ull << 30;           // one message as stored
 inline constexpr std::size_t store_expunge_history = 8192;        // removals of a mailbox that are remembered (RFC 7162 §3.2.7)
+inline constexpr std::size_t state_pending = 200000;              // rows of one part that wait to be written
 inline constexpr std::size_t alias_depth = 16;                    // aliases that lead to aliases
 inline constexpr std::size_t alias_targets = 10000;               // of one alias
 inline constexpr std::size_t alias_expansion = 20000;             // addresses looked at for one recipient

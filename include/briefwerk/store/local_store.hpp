@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "briefwerk/base/clock.hpp"
 #include "briefwerk/base/crypto.hpp"
@@ -22,6 +23,7 @@
 #include "briefwerk/store/mailbox_store.hpp"
 #include "briefwerk/store/queue_store.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
+#include "briefwerk/store/state_rows.hpp"
 
 namespace briefwerk::store {
 
@@ -32,6 +34,7 @@ struct local_store_options {
   // (Large mailbox indexes that are not in memory are always read there.)
   bool read_inline = true;
   std::size_t readers = 2;                      // threads
+  std::chrono::milliseconds state_every{1000};  // between two batches of state()
   base::log_sink* log = nullptr;                // store.value.corrupt …; these three must outlive the store
   base::metrics* figures = nullptr;             // store.*
   committer::options commit;                    // its `figures` is taken from above where it has none
@@ -45,6 +48,8 @@ class local_store {
   virtual store::directory& directory() noexcept = 0;
   virtual queue_store& queue() noexcept = 0;
   virtual engine& bottom() noexcept = 0;
+  // Rows of the part of that name: one object a name at a time, gone before the store is.
+  virtual std::unique_ptr<state_rows> state(std::string_view name) = 0;
 
   // Gives back what no message, queue item or unfinished removal needs any more: ends removals that were cut short,
   // then frees blobs that have been without reference for `grace` (see engine::collect). Takes long; call it on a

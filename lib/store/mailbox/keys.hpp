@@ -28,6 +28,8 @@ inline constexpr std::string_view registry_partition = "m";  // accounts that ha
 inline constexpr std::string_view queue_partition = "q";
 inline constexpr std::string_view directory_partition = "d";
 
+inline std::string state_partition(std::string_view part) { return std::string("s/").append(part); }
+
 inline std::string partition(std::string_view account_name) { return std::string("a/").append(account_name); }
 
 inline std::string of_name(char kind, std::string_view text) { return std::string(1, kind).append(text); }

@@ -4,6 +4,7 @@
 #include "store/directory/engine_directory.hpp"
 #include "store/mailbox/engine_mailbox_store.hpp"
 #include "store/queue/engine_queue_store.hpp"
+#include "store/state/engine_state_rows.hpp"
 
 namespace briefwerk::store {
 namespace {
@@ -22,6 +23,10 @@ class engine_local_store final : public local_store {
   store::directory& directory() noexcept override { return directory_; }
   queue_store& queue() noexcept override { return queue_; }
   engine& bottom() noexcept override { return *engine_; }
+  std::unique_ptr<state_rows> state(std::string_view name) override {
+    return std::make_unique<engine_state_rows>(*engine_, core_.writer, keys::state_partition(name), core_.options.figures,
+                                               core_.options.state_every);
+  }
 
   base::result<collect_report> collect_garbage(std::chrono::milliseconds grace) override {
     if (auto ended = mailboxes_.finish_removals(); !ended) return base::fail(ended.error());
