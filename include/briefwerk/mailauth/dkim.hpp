@@ -14,7 +14,7 @@
 
 #include "briefwerk/base/clock.hpp"
 #include "briefwerk/base/crypto.hpp"
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/base/resolver.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/base/task.hpp"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "briefwerk/base/ip.hpp"
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/mailauth/dmarc_report.hpp"
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/mailauth/dmarc.hpp"
 #include "briefwerk/mailauth/dmarc_record.hpp"

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "briefwerk/base/ip.hpp"
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/base/resolver.hpp"
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/mailauth/outcome.hpp"
