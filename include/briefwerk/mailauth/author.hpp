@@ -17,16 +17,17 @@ enum class author_fault : std::uint8_t {
   no_domain,        // an empty group, a name alone, an address in an encoded-word, nothing
   address_literal,  // user@[192.0.2.1]: there is no domain that could have a policy
   several_domains,  // addresses of different domains, in a list or a group, or an obsolete route (RFC 5322 §4.4)
-  malformed,        // control characters, NUL, a domain that is none, an "@" outside quotes in a display name
+  malformed,        // control characters, in encoded-words too; a domain that is none; an "@" outside quotes in a
+                    // display name; an encoded-word inside an address (RFC 2047 §5 forbids it, some readers decode it)
   too_long,         // past limits::dmarc_from_field, limits::dmarc_author_domains or the bounds of a header block
 };
 std::string_view to_string(author_fault fault) noexcept;  // "several From fields", …
 
 struct author {
   // Every domain that the From fields could show as the author's, A-labels in lower case, each once, in their order;
-  // at most limits::dmarc_author_domains. Exactly one when there is no fault. Several addresses of one domain, groups
-  // (RFC 6854), comments and quoted display names are no fault; what stands in comments, quotes and encoded-words
-  // counts for nothing.
+  // at most limits::dmarc_author_domains. Exactly one when there is no fault. No fault: several addresses of one
+  // domain, groups (RFC 6854), comments, quoted display names with addresses in them, encoded-words in display names,
+  // names without an address beside one that has it ("Doe, Jane <jane@example.org>").
   std::vector<std::string> domains;
   author_fault fault = author_fault::no_field;
   // Domains were left out: what was not looked at must not be taken for harmless.

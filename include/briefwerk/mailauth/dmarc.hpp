@@ -85,8 +85,8 @@ struct evaluation {
   policy requested = policy::none;  // what the record says for that subject
 
   // What is to be done by the domain's wish, after t and pct. none unless the result is fail, or the author is at
-  // fault: then the strictest wish of all its domains that do not pass, and at least quarantine when some were left
-  // out.
+  // fault. With author_fault::several_domains: the strictest wish of those that do not pass (RFC 7489 §6.6.1); with any
+  // other fault: of all, whether they pass or not; at least quarantine when domains were left out.
   policy disposition = policy::none;
   bool test_mode = false;    // t=y made it milder (RFC 9989 §4.7)
   bool sampled_out = false;  // pct did (RFC 7489 §6.6.4)
