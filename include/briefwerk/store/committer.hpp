@@ -3,6 +3,7 @@
 // Group commit: what all sessions want to write is merged, written and synced once; each waiter is answered after
 // that sync. The price of durability is shared by everyone in flight.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,8 +20,8 @@ namespace briefwerk::store {
 
 // Decides what to write to one partition: reads `now` (the partition with everything that was committed or comes
 // earlier in the same group, not what this call puts into `out`), puts writes into `out`. `refs` names the
-// transaction's blobs, in their order. Runs on the commit thread, so it must be quick and must not wait for anything
-// but reads of `now`. It may run again after a conflict with another writer: what it leaves in captured variables
+// transaction's blobs, in their order. Runs on the commit thread (or the asking one), one at a time, so it must be quick
+// and must not wait for anything but reads of `now`. It may run again after a conflict with another writer: what it leaves in captured variables
 // must be set anew by each run. An error fails its transaction alone. Must not throw.
 using change_function = std::move_only_function<base::status(const view& now, std::span<const blob_ref> refs, batch& out)>;
 
@@ -33,6 +34,8 @@ struct transaction {
   };
   std::vector<blob_parts> blobs;  // their octets must live until the answer
   std::vector<step> steps;
+  // Reads and writes a few rows only: commit() may do it on the asking thread when nobody else writes.
+  bool brief = false;
 
   transaction& write(std::string partition, change_function apply) {
     steps.push_back({std::move(partition), std::move(apply)});
@@ -56,6 +59,10 @@ class committer {
     std::size_t pending_transactions = 16384;      // waiting or in work; more are refused with limit_exceeded
     std::uint64_t pending_octets = 1ull << 30;     // blobs waiting or in work; more are refused with limit_exceeded
     std::size_t encoders = 1;                      // threads that compress large blobs before their commit
+    // A brief transaction that comes alone is committed on the asking thread, which saves two hand-overs, while commits
+    // take less than this (measured as they go): where a sync takes long, no thread that serves sessions waits for it.
+    // Zero: never.
+    std::chrono::microseconds longest_on_asking_thread{500};
     base::metrics* figures = nullptr;              // store.commit.*; must outlive the committer
   };
   using answer = std::move_only_function<void(base::result<receipt>)>;
@@ -66,7 +73,7 @@ class committer {
   committer(const committer&) = delete;
   ~committer();  // commits what is pending, then ends
 
-  // Durable and visible when it answers; resumes on the caller's executor. Errors: what a step returned;
+  // Durable and visible when it answers; resumes on the caller's executor, or does not suspend. Errors: what a step returned;
   // limit_exceeded (too much pending: try later), no_space, conflict (other processes were first again and again),
   // and the engine's failures, after which the outcome is unknown until it is reopened.
   base::task<base::result<receipt>> commit(transaction what);

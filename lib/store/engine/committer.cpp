@@ -12,6 +12,7 @@
 
 #include "briefwerk/base/limits.hpp"
 #include "store/engine/known_rows.hpp"
+#include "store/engine/lone_writer.hpp"
 #include "store/engine/names.hpp"
 #include "store/engine/overlay.hpp"
 #include "store/engine/watchers.hpp"
@@ -236,7 +237,7 @@ class group_work {
 }  // namespace
 
 struct committer::state {
-  state(engine& where, options settings) : where_(where), settings_(settings) {
+  state(engine& where, options settings) : where_(where), settings_(settings), lone_(settings.longest_on_asking_thread) {
     if (settings_.figures != nullptr) {
       groups_ = &settings_.figures->get_counter("store.commit.groups");
       transactions_ = &settings_.figures->get_counter("store.commit.transactions");
@@ -271,13 +272,7 @@ struct committer::state {
     p->what = std::move(what);
     p->done = std::move(done);
     p->waits = waits;
-    bool large = false;
-    for (const auto& parts : p->what.blobs) {
-      std::uint64_t size = 0;
-      for (const auto part : parts) size += part.size();
-      large = large || size > base::limits::store_encode_inline;
-      p->octets += size;
-    }
+    const bool large = measure(*p);
     if (!large) {
       const base::status encoded = encode(*p);
       if (!encoded) return refuse(*p, encoded.error());
@@ -286,7 +281,59 @@ struct committer::state {
     if (const auto refused = enqueue(p, large)) refuse(*p, make_error_code(*refused));
   }
 
+  // Commits a brief transaction that comes alone at once, on this thread. Nothing: it is for submit() as it was.
+  std::optional<base::result<receipt>> commit_here(transaction& what) {
+    if (!what.brief) return std::nullopt;
+    std::vector<pending> members(1);
+    pending& mine = members.front();
+    mine.what = std::move(what);
+    if (measure(mine) || !become_writer(mine.octets)) {
+      what = std::move(mine.what);
+      return std::nullopt;
+    }
+    mine.since = steady::now();
+    if (const base::status encoded = encode(mine); !encoded) mine.outcome = encoded.error();
+    const auto took = write_group(members);
+    base::result<receipt> answer = outcome_of(mine);
+    const std::uint64_t octets = mine.octets;
+    members.clear();
+    std::lock_guard lock(mutex_);
+    leave_writing(1, octets, took);
+    if (!write_queue_.empty() || encoders_gone_) to_write_.notify_one();
+    return answer;
+  }
+
  private:
+  // Whether the commit thread may get it only by way of the encoders.
+  static bool measure(pending& p) {
+    bool large = false;
+    for (const auto& parts : p.what.blobs) {
+      std::uint64_t size = 0;
+      for (const auto part : parts) size += part.size();
+      large = large || size > base::limits::store_encode_inline;
+      p.octets += size;
+    }
+    return large;
+  }
+
+  bool become_writer(std::uint64_t octets) {
+    std::lock_guard lock(mutex_);
+    if (closing_ || writing_ || pending_count_ != 0 || !lone_.takes_next()) return false;
+    writing_ = true;
+    pending_count_ = 1;
+    pending_octets_ = octets;
+    return true;
+  }
+
+  // With the lock held.
+  void leave_writing(std::size_t count, std::uint64_t octets, steady::duration took) {
+    writing_ = false;
+    last_group_ = count;
+    pending_count_ -= count;
+    pending_octets_ -= octets;
+    lone_.written(count, took, pending_count_ != 0);
+  }
+
   // Inside submit(), so a chain is not suspended yet.
   static void refuse(pending& p, std::error_code why) {
     if (p.waits != nullptr)
@@ -312,9 +359,14 @@ struct committer::state {
     } else {
       write_queue_.push_back(std::move(p));
       waiting_.store(write_queue_.size(), std::memory_order_relaxed);
-      if (writer_idle_) to_write_.notify_one();
+      wake_writer();
     }
     return std::nullopt;
+  }
+
+  // A thread that commits for itself wakes it when it is done.
+  void wake_writer() {
+    if (writer_idle_ && !writing_) to_write_.notify_one();
   }
 
   base::status encode(pending& p) {
@@ -338,7 +390,7 @@ struct committer::state {
       if (!encoded) p->outcome = encoded.error();
       lock.lock();
       write_queue_.push_back(std::move(p));
-      if (writer_idle_) to_write_.notify_one();
+      wake_writer();
     }
   }
 
@@ -346,21 +398,25 @@ struct committer::state {
     std::unique_lock lock(mutex_);
     for (;;) {
       writer_idle_ = true;
-      to_write_.wait(lock, [&] { return encoders_gone_ || !write_queue_.empty(); });
+      to_write_.wait(lock, [&] { return !writing_ && (encoders_gone_ || !write_queue_.empty()); });
       writer_idle_ = false;
       if (write_queue_.empty()) return;
+      writing_ = true;
       gather(lock);
       std::vector<pending> members = take_group();
       lock.unlock();
       const std::size_t count = members.size();
-      last_group_ = count;
+      std::uint64_t octets = 0;
+      for (const auto& m : members) octets += m.octets;
+      const auto took = write_group(members);
       resumptions answered;
-      const std::uint64_t octets = write_group(members, answered);
+      for (auto& m : members) answer(m, answered);
       members.clear();  // before their threads go on: they would wait for the same memory's locks
+      lock.lock();
+      leave_writing(count, octets, took);
+      lock.unlock();  // before those who come again at once ask whether they are alone
       answered.run();
       lock.lock();
-      pending_count_ -= count;
-      pending_octets_ -= octets;
     }
   }
 
@@ -388,28 +444,33 @@ struct committer::state {
     return members;
   }
 
-  std::uint64_t write_group(std::vector<pending>& members, resumptions& answered) {
+  steady::duration write_group(std::vector<pending>& members) {
     const auto begin = steady::now();
     group_work(where_, members, known_).run();
     const auto end = steady::now();
+    if (groups_ == nullptr) return end - begin;
     std::uint64_t octets = 0;
-    for (auto& m : members) {
+    for (const auto& m : members) {
       octets += m.octets;
-      if (latency_ != nullptr) latency_->record(end - m.since);
-      base::result<receipt> answer = base::fail(*m.outcome);
-      if (!*m.outcome) answer = receipt{std::move(m.versions)};
-      if (m.waits == nullptr)
-        m.done(std::move(answer));
-      else if (m.waits->answer(std::move(answer)))
-        answered.add(*m.waits);
+      latency_->record(end - m.since);
     }
-    if (groups_ != nullptr) {
-      groups_->add();
-      transactions_->add(static_cast<std::int64_t>(members.size()));
-      octets_->add(static_cast<std::int64_t>(octets));
-      group_time_->record(end - begin);
-    }
-    return octets;
+    groups_->add();
+    transactions_->add(static_cast<std::int64_t>(members.size()));
+    octets_->add(static_cast<std::int64_t>(octets));
+    group_time_->record(end - begin);
+    return end - begin;
+  }
+
+  static base::result<receipt> outcome_of(pending& m) {
+    if (*m.outcome) return base::fail(*m.outcome);
+    return receipt{std::move(m.versions)};
+  }
+
+  static void answer(pending& m, resumptions& answered) {
+    if (m.waits == nullptr)
+      m.done(outcome_of(m));
+    else if (m.waits->answer(outcome_of(m)))
+      answered.add(*m.waits);
   }
 
   engine& where_;
@@ -423,11 +484,13 @@ struct committer::state {
   std::size_t pending_count_ = 0;
   std::uint64_t pending_octets_ = 0;
   std::atomic<std::size_t> waiting_{0};  // size of write_queue_, for the writer while it gathers
-  std::size_t last_group_ = 0;           // of the writer's thread
-  bool writer_idle_ = false;
+  std::size_t last_group_ = 0;           // of who is writing
+  lone_writer lone_;
+  bool writing_ = false;      // a group is in work, on whichever thread
+  bool writer_idle_ = false;  // the commit thread is
   bool closing_ = false;
   bool encoders_gone_ = false;
-  row_cache known_{known_octets};  // of the writer's thread
+  row_cache known_{known_octets};  // of who is writing
   std::vector<std::thread> encoders_;
   std::thread writer_;
 };
@@ -459,6 +522,7 @@ struct commit_awaiter {
 }  // namespace
 
 base::task<base::result<receipt>> committer::commit(transaction what) {
+  if (auto done = state_->commit_here(what)) co_return std::move(*done);
   const auto submit = [&](waiting_chain* waits) { state_->submit(std::move(what), nullptr, waits); };
   commit_awaiter<decltype(submit)> here{submit, {}};
   co_return co_await here;

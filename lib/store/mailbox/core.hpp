@@ -26,9 +26,10 @@ struct store_core {
 
   std::int64_t seconds() const { return std::chrono::floor<std::chrono::seconds>(time.now()).time_since_epoch().count(); }
 
-  // One step, one partition.
-  base::task<base::status> commit(std::string partition, change_function apply) {
+  // One step, one partition; `brief` as in transaction.
+  base::task<base::status> commit(std::string partition, change_function apply, bool brief = false) {
     transaction work;
+    work.brief = brief;
     work.write(std::move(partition), std::move(apply));
     auto done = co_await writer.commit(std::move(work));
     if (!done) co_return base::fail(done.error());

@@ -72,13 +72,15 @@ base::status rename_with_children(account_writer& account, const name_record& re
 
 }  // namespace
 
-base::task<base::status> engine_mailbox_store::change_account(const std::string& partition, const change& f) {
-  co_return co_await core_.commit(partition, [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+base::task<base::status> engine_mailbox_store::change_account(const std::string& partition, const change& f,
+                                                            bool brief) {
+  const auto apply = [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
     account_writer account(now, partition, core_.report, out, core_.seconds());
     if (auto done = f(account); !done) return done;
     account.finish();
     return {};
-  });
+  };
+  co_return co_await core_.commit(partition, apply, brief);
 }
 
 base::task<base::status> engine_mailbox_store::create_account(account_id account) {

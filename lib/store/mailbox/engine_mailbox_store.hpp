@@ -56,8 +56,8 @@ class engine_mailbox_store final : public mailbox_store {
 
  private:
   using change = std::function<base::status(account_writer& account)>;
-  // Runs `f` as one step; `f` may run again.
-  base::task<base::status> change_account(const std::string& partition, const change& f);
+  // Runs `f` as one step; `f` may run again. `brief` as in transaction.
+  base::task<base::status> change_account(const std::string& partition, const change& f, bool brief = false);
   base::task<base::status> erase_rows(const std::string& partition, std::vector<key_range> ranges);
   base::task<base::status> purge_mailbox(const std::string& partition, mailbox_id mailbox);
   base::task<base::status> purge_account(account_id account);

@@ -93,7 +93,8 @@ base::task<base::status> engine_queue_store::update(queue_item item) {
                                     queue_writer queue(now, core_.report, out);
                                     if (auto done = queue.replace(item); !done) return done;
                                     return queue.finish();
-                                  });
+                                  },
+                                  true);
 }
 
 base::task<base::status> engine_queue_store::reschedule(std::string id, std::int64_t next_attempt) {
@@ -106,7 +107,8 @@ base::task<base::status> engine_queue_store::reschedule(std::string id, std::int
                                     queue_writer queue(now, core_.report, out);
                                     if (auto done = queue.replace(**item); !done) return done;
                                     return queue.finish();
-                                  });
+                                  },
+                                  true);
 }
 
 base::task<base::status> engine_queue_store::remove(std::string id) {
@@ -115,15 +117,17 @@ base::task<base::status> engine_queue_store::remove(std::string id) {
                                     queue_writer queue(now, core_.report, out);
                                     if (auto done = queue.remove(id); !done) return done;
                                     return queue.finish();
-                                  });
+                                  },
+                                  true);
 }
 
 base::task<base::status> engine_queue_store::finish(queue_item item, bool done, message_source report,
                                                     std::vector<local_target> report_targets,
                                                     std::vector<queue_item> report_queue) {
+  transaction work;
+  work.brief = report_targets.size() + report_queue.size() <= 8;
   // A report that a mailbox refuses must not keep the item in the queue for ever: only that target is left out.
   delivery notice(core_, report, std::move(report_targets), std::move(report_queue), delivery::refusal::target_alone);
-  transaction work;
   work.write(std::string(keys::queue_partition),
              [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
                queue_writer queue(now, core_.report, out);
