@@ -6,6 +6,7 @@
 #include "briefwerk/store/memory_engine.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
 #include "store/engine_folder.hpp"
+#include "store/mailbox/keys.hpp"
 #include "store/mailbox_conformance.hpp"
 
 namespace {
@@ -144,6 +145,58 @@ TEST_CASE("another process's commits are seen at once") {
     CHECK(same(**left, **right));
   }
   CHECK(sync_wait(one->mailboxes().usage("a"))->used_messages == (*sync_wait(one->mailboxes().snapshot("a", inbox)))->count());
+}
+
+// Heads of format 1, and no rows F: the flags are those in the pages.
+void make_older(engine& bottom) {
+  transaction work;
+  work.write("a/a", [](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+    auto rows = now.scan(key_range::all(), {.rows = 10000, .octets = 64u << 20});
+    if (!rows) return base::fail(rows.error());
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      const std::string key((*rows)[i].key);
+      std::string value((*rows)[i].value);
+      if (key[0] == keys::states) out.erase(key);
+      if (key[0] != keys::head) continue;
+      value[0] = 1;
+      out.put(key, value);
+    }
+    return {};
+  });
+  REQUIRE(sync_wait(committer(bottom).commit(std::move(work))));
+}
+
+TEST_CASE("a mailbox of the format before there were rows of flags") {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const std::shared_ptr<engine> shared = make_memory_engine(&time);
+  const auto first = make_local_store(shared, crypto(), time);
+  REQUIRE(sync_wait(first->mailboxes().create_account("a")));
+  const auto inbox = sync_wait(first->mailboxes().find("a", "INBOX"))->id;
+  for (std::uint32_t i = 1; i <= 700; ++i)
+    REQUIRE(sync_wait(first->mailboxes().deliver(
+        {"m", "s"}, {{.account = "a", .flags = {i % 3 == 0 ? mail::flags::seen : 0, {}}}}, {})));
+  const auto before = *sync_wait(first->mailboxes().snapshot("a", inbox));
+  make_older(*shared);
+  const auto store = make_local_store(shared, crypto(), time), other = make_local_store(shared, crypto(), time);
+  auto& mail = store->mailboxes();
+  CHECK(same(*before, **sync_wait(mail.snapshot("a", inbox))));
+  CHECK(same(*before, **sync_wait(other->mailboxes().snapshot("a", inbox))));
+
+  // Pages with and without rows of flags beside each other.
+  REQUIRE(sync_wait(
+      mail.change_flags("a", inbox, {{5, 5}, {260, 270}}, flag_change::add, {mail::flags::deleted, {}}, std::nullopt)));
+  REQUIRE(sync_wait(mail.expunge("a", inbox, mail::uid_set{{262, 262}})));
+  REQUIRE(sync_wait(
+      mail.change_flags("a", inbox, {{200, 600}}, flag_change::add, {mail::flags::flagged, {}}, std::nullopt)));
+  const auto after = *sync_wait(mail.snapshot("a", inbox));
+  testing::check_snapshot(*after);
+  CHECK(after->count() == 699);
+  CHECK(after->find(5)->flags == mail::flags::deleted);
+  CHECK(after->find(6)->flags == mail::flags::seen);
+  CHECK(after->find(264)->flags == (mail::flags::deleted | mail::flags::seen | mail::flags::flagged));
+  CHECK(after->find(262) == nullptr);
+  CHECK(same(*after, **sync_wait(other->mailboxes().snapshot("a", inbox))));
+  CHECK(same(*after, **sync_wait(make_local_store(shared, crypto(), time)->mailboxes().snapshot("a", inbox))));
 }
 
 TEST_CASE("a reader that fell far behind loads the mailbox anew") {

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "briefwerk/base/clock.hpp"
@@ -90,6 +91,9 @@ class mailbox_snapshot {
 
   // For implementations, before the snapshot is shared.
   void set_pages(std::vector<std::shared_ptr<const page>> pages);
+  // The pages of `before`, but for some (by their place, ascending) in whose stead others of the same size stand.
+  using replacement = std::pair<std::size_t, std::shared_ptr<const page>>;
+  void set_pages(const mailbox_snapshot& before, std::span<replacement> others);
 
  private:
   std::vector<std::shared_ptr<const page>> pages_;

@@ -1,5 +1,7 @@
 #include "store/mailbox/account_reader.hpp"
 
+#include <algorithm>
+
 namespace briefwerk::store {
 
 base::result<quota_usage> account_reader::usage() const {
@@ -27,7 +29,14 @@ base::result<bool> account_reader::has_children(std::string_view name) const {
   return !below->empty();
 }
 
-base::status account_reader::pages(mailbox_id id, page_interval wanted, const page_function& f) const {
+namespace {
+
+// The rows of so many pages' flags are held while the pages are read.
+constexpr std::uint32_t pages_at_once = 512;
+
+}  // namespace
+
+base::status account_reader::stored_pages(mailbox_id id, page_interval wanted, const page_function& f) const {
   const auto one = [&](std::string_view key, std::string_view value) -> base::status {
     std::uint32_t number = 0;
     std::string_view rest = key.substr(1 + sizeof id);
@@ -36,14 +45,68 @@ base::status account_reader::pages(mailbox_id id, page_interval wanted, const pa
     if (!entries) return corrupt(key);
     return f(number, std::move(*entries));
   };
-  if (wanted.first == wanted.last) {
-    const std::string key = keys::of_mailbox(keys::page, id, wanted.first);
-    auto value = now_.get(key);
-    if (!value) return base::fail(value.error());
-    return *value ? one(key, (*value)->view()) : base::status();
-  }
+  if (wanted.first == wanted.last) return row(keys::of_mailbox(keys::page, id, wanted.first), one);
   // Pieces that stay in the processor's cache between being read and decoded.
   return rows(keys::range(keys::page, id, wanted.first, wanted.last), one, {.rows = 1000, .octets = 256u << 10});
+}
+
+base::status account_reader::stored_states(mailbox_id id, page_interval wanted, const states_function& f) const {
+  const auto one = [&](std::string_view key, std::string_view value) -> base::status {
+    std::uint32_t number = 0;
+    std::string_view rest = key.substr(1 + sizeof id);
+    if (!take_key_number(rest, number) || !rest.empty()) return corrupt(key);
+    auto states = decode_states(value, number);
+    if (!states) return corrupt(key);
+    return f(number, std::move(*states));
+  };
+  if (wanted.first == wanted.last) return row(keys::of_mailbox(keys::states, id, wanted.first), one);
+  return rows(keys::range(keys::states, id, wanted.first, wanted.last), one, {.rows = 1000, .octets = 256u << 10});
+}
+
+base::status account_reader::pages(mailbox_id id, page_interval wanted, const page_function& f) const {
+  std::vector<std::pair<std::uint32_t, page_states>> now;
+  for (std::uint32_t first = wanted.first; first <= wanted.last; first += pages_at_once) {
+    const page_interval piece{first, std::min(wanted.last, first + pages_at_once - 1)};
+    now.clear();
+    auto read = stored_states(id, piece, [&](std::uint32_t number, page_states states) {
+      now.emplace_back(number, std::move(states));
+      return base::status();
+    });
+    if (!read) return read;
+    std::size_t next = 0;
+    read = stored_pages(id, piece, [&](std::uint32_t number, mailbox_snapshot::page entries) -> base::status {
+      // Flags without a page, or of other messages than the page's.
+      if (next < now.size() && now[next].first < number)
+        return corrupt(keys::of_mailbox(keys::states, id, now[next].first));
+      if (next < now.size() && now[next].first == number) {
+        if (!apply_states(now[next].second, entries)) return corrupt(keys::of_mailbox(keys::states, id, number));
+        ++next;
+      }
+      return f(number, std::move(entries));
+    });
+    if (!read) return read;
+    if (next < now.size()) return corrupt(keys::of_mailbox(keys::states, id, now[next].first));
+  }
+  return {};
+}
+
+base::status account_reader::states(mailbox_id id, page_interval wanted, const states_function& f) const {
+  // Pages from before there were rows of flags.
+  const auto without = [&](std::uint32_t first, std::uint32_t last) {
+    return stored_pages(id, {first, last}, [&](std::uint32_t number, mailbox_snapshot::page entries) {
+      return f(number, states_of(entries));
+    });
+  };
+  std::uint64_t next = wanted.first;
+  const auto read = stored_states(id, wanted, [&](std::uint32_t number, page_states states) -> base::status {
+    if (next < number) {
+      if (auto done = without(static_cast<std::uint32_t>(next), number - 1); !done) return done;
+    }
+    next = std::uint64_t{number} + 1;
+    return f(number, std::move(states));
+  });
+  if (!read || next > wanted.last) return read;
+  return without(static_cast<std::uint32_t>(next), wanted.last);
 }
 
 base::result<mailbox_snapshot::page> account_reader::tail(mailbox_id id, std::uint32_t first) const {
@@ -61,6 +124,12 @@ base::result<mailbox_snapshot::page> account_reader::tail(mailbox_id id, std::ui
                          });
   if (!read) return base::fail(read.error());
   return entries;
+}
+
+base::status account_reader::row(std::string_view key, const row_function& f) const {
+  auto value = now_.get(key);
+  if (!value) return base::fail(value.error());
+  return *value ? f(key, (*value)->view()) : base::status();
 }
 
 base::status account_reader::rows(key_range range, const row_function& f, page_limit limit) const {

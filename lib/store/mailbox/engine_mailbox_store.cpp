@@ -10,6 +10,9 @@ namespace {
 // A snapshot that needs at most so many pages is made on the asking thread.
 constexpr std::size_t few_pages = 16;
 
+// A change of at most so many messages is brief, wherever they stand.
+constexpr std::size_t few_messages = 32;
+
 mail::flag_set changed_flags(mail::flag_set before, flag_change how, mail::flag_set bits) {
   switch (how) {
     case flag_change::replace: return bits;
@@ -85,17 +88,27 @@ base::result<std::optional<snapshot_ptr>> engine_mailbox_store::quick_snapshot(c
 base::result<snapshot_ptr> engine_mailbox_store::full_snapshot(const account_reader& read, mailbox_id mailbox) {
   auto head = require_head(read, mailbox);
   if (!head) return base::fail(head.error());
-  auto loaded = load_snapshot(read, mailbox, *head);
-  if (!loaded) return base::fail(loaded.error());
-  snapshot_ptr answer = loaded->snapshot;
-  cache_.put(read.partition(), mailbox, {std::move(*loaded), read.now().version()});
+  std::optional<loaded_snapshot> fresh;
+  if (const auto cached = cache_.get(read.partition(), mailbox)) {
+    auto refreshed = refresh_snapshot(read, mailbox, *head, cached->loaded, SIZE_MAX);
+    if (!refreshed) return base::fail(refreshed.error());
+    fresh = std::move(*refreshed);
+  }
+  if (!fresh) {
+    auto loaded = load_snapshot(read, mailbox, *head);
+    if (!loaded) return base::fail(loaded.error());
+    fresh = std::move(*loaded);
+  }
+  snapshot_ptr answer = fresh->snapshot;
+  cache_.put(read.partition(), mailbox, {std::move(*fresh), read.now().version()});
   return answer;
 }
 
 base::task<base::result<std::vector<base::result<appended>>>> engine_mailbox_store::deliver(
     message_source message, std::vector<local_target> targets, std::vector<queue_item> queue) {
-  delivery all(core_, message, std::move(targets), std::move(queue), delivery::refusal::target_alone);
   transaction work;
+  work.brief = targets.size() + queue.size() <= few_messages;
+  delivery all(core_, message, std::move(targets), std::move(queue), delivery::refusal::target_alone);
   all.add_to(work);
   auto done = co_await core_.writer.commit(std::move(work));
   if (!done) co_return base::fail(done.error());
@@ -106,6 +119,7 @@ base::task<base::result<std::vector<appended>>> engine_mailbox_store::append(std
                                                                              std::vector<local_target> targets) {
   if (pieces.size() != targets.size()) co_return base::fail(base::errc::malformed);
   transaction work;
+  work.brief = pieces.size() <= few_messages;
   std::vector<std::unique_ptr<delivery>> each;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     std::vector<local_target> one;
@@ -127,7 +141,7 @@ base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
   flags_changed answer;
   const std::string partition = keys::partition(account);
   const auto policy = how == flag_change::remove ? mailbox_editor::keywords::known : mailbox_editor::keywords::all;
-  const auto done = co_await change_account(partition, [&](account_writer& writer) -> base::status {
+  const auto apply = [&](account_writer& writer) -> base::status {
     answer = {};
     auto head = require_head(writer.read(), mailbox);
     if (!head) return base::fail(head.error());
@@ -135,21 +149,24 @@ base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
     auto bits = box.bits(flags, policy);
     if (!bits) return base::fail(bits.error());
     bool changes = false;
-    const auto edited = box.edit(&uids, [&](message_entry& entry) {
-      if (unchanged_since && entry.modseq > *unchanged_since) {
-        answer.modified.push_back(entry.uid);
-        return mailbox_editor::action::keep;
+    const auto edited = box.change_states(uids, [&](message_state& state) {
+      if (unchanged_since && state.modseq > *unchanged_since) {
+        answer.modified.push_back(state.uid);
+        return false;
       }
-      answer.changed.push_back(entry.uid);
-      const mail::flag_set after = changed_flags(entry.flags, how, *bits);
-      if (after == entry.flags) return mailbox_editor::action::keep;
-      entry.flags = after;
+      answer.changed.push_back(state.uid);
+      const mail::flag_set after = changed_flags(state.flags, how, *bits);
+      if (after == state.flags) return false;
+      state.flags = after;
       changes = true;
-      return mailbox_editor::action::change;
+      return true;
     });
     if (!edited || !changes) return edited;
     return box.finish();
-  });
+  };
+  // A keyword may look through the whole mailbox for a slot.
+  const bool brief = uids.size() <= few_messages && flags.keywords.empty();
+  const auto done = co_await change_account(partition, apply, brief);
   if (!done) co_return base::fail(done.error());
   auto after = co_await snapshot(std::move(account), mailbox);
   if (!after) co_return base::fail(after.error());
@@ -204,11 +221,11 @@ base::task<base::result<std::vector<std::uint32_t>>> engine_mailbox_store::expun
     if (uids->empty() || head->deleted == 0) return {};
     mailbox_editor box(writer, mailbox, std::move(*head));
     std::uint64_t octets = 0;
-    const auto edited = box.edit(&*uids, [&](message_entry& entry) {
-      if ((entry.flags & mail::flags::deleted) == 0) return mailbox_editor::action::keep;
+    const auto edited = box.remove(&*uids, [&](const message_entry& entry) {
+      if ((entry.flags & mail::flags::deleted) == 0) return false;
       gone.push_back(entry.uid);
       octets += entry.size;
-      return mailbox_editor::action::erase;
+      return true;
     });
     if (!edited || gone.empty()) return edited;
     if (auto given = writer.give_room(octets, gone.size()); !given) return given;

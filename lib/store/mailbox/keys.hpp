@@ -18,6 +18,7 @@ inline constexpr char name = 'N';                 // N name -> which mailbox
 inline constexpr char subscribed = 'S';           // S name -> empty
 inline constexpr char head = 'H';                 // H mailbox
 inline constexpr char page = 'P';                 // P mailbox, page number
+inline constexpr char states = 'F';               // F mailbox, page number: the page's flags
 inline constexpr char tail = 'T';                 // T mailbox, uid: entries of the last, unfinished page
 inline constexpr char summary = 'Y';              // Y mailbox, uid
 inline constexpr char change = 'C';               // C mailbox, slot of the ring

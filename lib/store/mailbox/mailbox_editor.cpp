@@ -12,6 +12,20 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
+// Calls `finished` for the intervals of finished pages that hold `uids`; answers whether the unfinished one may too.
+template <class F>
+base::result<bool> each_interval(const mail::uid_set* uids, std::uint32_t tail_page, const F& finished) {
+  bool at_tail = uids == nullptr;
+  const auto intervals = uids == nullptr ? std::vector<page_interval>{{0, tail_page}} : pages_of(*uids, tail_page);
+  for (page_interval interval : intervals) {
+    if (interval.last == tail_page) at_tail = true;
+    if (interval.first == tail_page) break;
+    interval.last = std::min(interval.last, tail_page - 1);
+    if (auto done = finished(interval); !done) return base::fail(done.error());
+  }
+  return at_tail;
+}
+
 }  // namespace
 
 std::vector<page_interval> pages_of(const mail::uid_set& uids, std::uint32_t last) {
@@ -87,16 +101,16 @@ base::result<unsigned> mailbox_editor::slot_of(const std::string& keyword, keywo
 // Which flags any message has. Reads the whole index: only for a mailbox without a free keyword slot.
 base::result<mail::flag_set> mailbox_editor::used_flags() const {
   mail::flag_set used = 0;
-  const auto add = [&](const mailbox_snapshot::page& entries) {
-    for (const auto& e : entries) used |= e.flags;
+  const auto add = [&](const auto& all) {
+    for (const auto& one : all) used |= one.flags;
   };
   const std::uint32_t tail_page = page_of(opened_uid_next_);
   const auto& read = account_.read();
-  const auto seen = tail_page == 0 ? base::status()
-                                   : read.pages(id_, {0, tail_page - 1}, [&](std::uint32_t, const auto& entries) {
-                                       add(entries);
-                                       return base::status();
-                                     });
+  const auto seen =
+      tail_page == 0 ? base::status() : read.states(id_, {0, tail_page - 1}, [&](std::uint32_t, const auto& states) {
+        add(states);
+        return base::status();
+      });
   if (!seen) return base::fail(seen.error());
   auto tail = read.tail(id_, tail_page * uids_per_page);
   if (!tail) return base::fail(tail.error());
@@ -115,56 +129,86 @@ base::result<std::uint32_t> mailbox_editor::append(message_entry entry, std::str
   return entry.uid;
 }
 
-base::status mailbox_editor::edit(const mail::uid_set* uids, const entry_function& f) {
+base::status mailbox_editor::change_states(const mail::uid_set& uids, const state_function& f) {
   const std::uint32_t tail_page = page_of(opened_uid_next_);
-  selection wanted(uids);
-  bool at_tail = uids == nullptr;
-  const auto one = [&](std::uint32_t number, mailbox_snapshot::page entries) -> base::status {
-    if (!apply(entries, wanted, f)) return {};
+  selection wanted(&uids);
+  const auto one = [&](std::uint32_t number, page_states states) -> base::status {
+    if (!change(states, wanted, f)) return {};
     touched(number);
-    const std::string key = keys::of_mailbox(keys::page, id_, number);
-    if (entries.empty())
-      account_.out().erase(key);
-    else
-      account_.out().put(key, encode_page(entries));
+    account_.out().put(keys::of_mailbox(keys::states, id_, number), encode_states(states));
     return {};
   };
-  auto intervals = uids == nullptr ? std::vector<page_interval>{{0, tail_page}} : pages_of(*uids, tail_page);
-  for (page_interval interval : intervals) {
-    if (interval.last == tail_page) at_tail = true;
-    if (interval.first == tail_page) break;
-    interval.last = std::min(interval.last, tail_page - 1);
-    if (auto done = account_.read().pages(id_, interval, one); !done) return done;
-  }
-  if (!at_tail) return {};
+  const auto at_tail = each_interval(
+      &uids, tail_page, [&](page_interval interval) { return account_.read().states(id_, interval, one); });
+  if (!at_tail) return base::fail(at_tail.error());
+  if (!*at_tail) return {};
   if (auto loaded = load_tail(); !loaded) return loaded;
-  if (apply(tail_, wanted, f)) touched(tail_page);
+  page_states states = states_of(tail_);
+  if (!change(states, wanted, f)) return {};
+  touched(tail_page);
+  apply_states(states, tail_);
   return {};
 }
 
-bool mailbox_editor::apply(std::vector<message_entry>& entries, selection& wanted, const entry_function& f) {
+bool mailbox_editor::change(std::span<message_state> states, selection& wanted, const state_function& f) {
   bool changed = false;
-  std::size_t kept = 0;
-  for (message_entry& entry : entries) {
-    const message_entry before = entry;
-    const action todo = wanted.holds(entry.uid) ? f(entry) : action::keep;
-    if (todo != action::keep) {
-      changed = true;
-      count(before, false);
-    }
-    if (todo == action::erase) {
-      erased_.insert(entry.uid);
-      account_.out().erase(keys::of_mailbox(keys::summary, id_, entry.uid));
-      continue;
-    }
-    if (todo == action::change) {
-      entry.modseq = modseq();
-      count(entry, true);
-    }
-    entries[kept++] = entry;
+  for (message_state& state : states) {
+    if (!wanted.holds(state.uid)) continue;
+    message_state after = state;
+    if (!f(after)) continue;
+    changed = true;
+    const auto recount = [](std::uint32_t& counter, bool before, bool now) {
+      if (now != before) now ? ++counter : --counter;
+    };
+    recount(head_.unseen, (state.flags & mail::flags::seen) == 0, (after.flags & mail::flags::seen) == 0);
+    recount(head_.deleted, (state.flags & mail::flags::deleted) != 0, (after.flags & mail::flags::deleted) != 0);
+    state.flags = after.flags;
+    state.modseq = modseq();
   }
-  entries.resize(kept);
   return changed;
+}
+
+base::status mailbox_editor::remove(const mail::uid_set* uids, const entry_function& f) {
+  const std::uint32_t tail_page = page_of(opened_uid_next_);
+  selection wanted(uids);
+  const auto one = [&](std::uint32_t number, mailbox_snapshot::page entries) -> base::status {
+    if (!take_out(entries, wanted, f)) return {};
+    touched(number);
+    put_page(number, entries);
+    return {};
+  };
+  const auto at_tail =
+      each_interval(uids, tail_page, [&](page_interval interval) { return account_.read().pages(id_, interval, one); });
+  if (!at_tail) return base::fail(at_tail.error());
+  if (!*at_tail) return {};
+  if (auto loaded = load_tail(); !loaded) return loaded;
+  if (take_out(tail_, wanted, f)) touched(tail_page);
+  return {};
+}
+
+bool mailbox_editor::take_out(std::vector<message_entry>& entries, selection& wanted, const entry_function& f) {
+  const std::size_t before = entries.size();
+  std::erase_if(entries, [&](const message_entry& entry) {
+    if (!wanted.holds(entry.uid) || !f(entry)) return false;
+    count(entry, false);
+    erased_.insert(entry.uid);
+    account_.out().erase(keys::of_mailbox(keys::summary, id_, entry.uid));
+    return true;
+  });
+  return entries.size() != before;
+}
+
+void mailbox_editor::put_page(std::uint32_t number, std::span<const message_entry> entries) {
+  batch& out = account_.out();
+  const std::string page = keys::of_mailbox(keys::page, id_, number),
+                    states = keys::of_mailbox(keys::states, id_, number);
+  if (entries.empty()) {
+    out.erase(page);
+    out.erase(states);
+    return;
+  }
+  out.put(page, encode_page(entries));
+  out.put(states, encode_states(states_of(entries)));
 }
 
 void mailbox_editor::count(const message_entry& entry, bool in) {
@@ -243,7 +287,7 @@ base::status mailbox_editor::fold_tail() {
     const auto entries = rest.first(size);
     rest = rest.subspan(size);
     if (number < unfinished) {
-      out.put(keys::of_mailbox(keys::page, id_, number), encode_page(entries));
+      put_page(number, entries);
       continue;
     }
     for (const auto& e : entries) out.put(keys::of_mailbox(keys::tail, id_, e.uid), encode_entry(e));

@@ -1,7 +1,7 @@
 #pragma once
 
-// Changes of one mailbox's index, as part of a step: at most one edit() of what is there, then any number of
-// append(), then finish().
+// Changes of one mailbox's index, as part of a step: at most one change_states() or remove() of what is there, then any
+// number of append(), then finish().
 
 #include <cstdint>
 #include <functional>
@@ -31,10 +31,13 @@ class mailbox_editor {
   // Takes all of the entry but uid and modseq, which it sets. The answer is the uid. errc::limit_exceeded: no uid left.
   base::result<std::uint32_t> append(message_entry entry, std::string_view summary);
 
-  enum class action : std::uint8_t { keep, change, erase };
-  using entry_function = std::function<action(message_entry& entry)>;
-  // Calls `f` for each message of `uids` (null: for all), ascending. Quota is not touched.
-  base::status edit(const mail::uid_set* uids, const entry_function& f);
+  // Calls `f` for each message of `uids`, ascending; true: it changed the flags. What it sets beside them is not taken.
+  using state_function = std::function<bool(message_state& state)>;
+  base::status change_states(const mail::uid_set& uids, const state_function& f);
+
+  // Calls `f` for each message of `uids`, ascending; true: the message goes. Quota is not touched.
+  using entry_function = std::function<bool(const message_entry& entry)>;
+  base::status remove(const mail::uid_set* uids, const entry_function& f);  // null: all
 
   base::status finish();
 
@@ -44,9 +47,11 @@ class mailbox_editor {
   base::result<mail::flag_set> used_flags() const;
   base::status load_tail();
   // True when something changed.
-  bool apply(std::vector<message_entry>& entries, selection& wanted, const entry_function& f);
+  bool change(std::span<message_state> states, selection& wanted, const state_function& f);
+  bool take_out(std::vector<message_entry>& entries, selection& wanted, const entry_function& f);
   void count(const message_entry& entry, bool in);
   void touched(std::uint32_t page);
+  void put_page(std::uint32_t number, std::span<const message_entry> entries);
   void write_tail();
   base::status fold_tail();
   void write_change();

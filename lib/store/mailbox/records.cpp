@@ -11,8 +11,10 @@ namespace briefwerk::store {
 namespace {
 
 constexpr std::uint8_t version = 1;
+constexpr std::uint8_t head_version = 2;  // 1: the same, of a mailbox without rows F
 constexpr std::size_t entry_size = sizeof(message_entry);
 constexpr std::size_t page_header = 4;  // version, width of an entry, number of entries
+constexpr std::size_t states_header = 17, states_run = 17;
 
 // The memory layout is the stored one; changing message_entry needs a new version of pages and entry rows.
 static_assert(std::is_trivially_copyable_v<message_entry> && entry_size == 72 && alignof(message_entry) == 8);
@@ -111,7 +113,7 @@ base::result<name_record> decode_name(std::string_view value) {
 std::string encode(const head_record& record) {
   octet_writer out;
   out.reserve(96);
-  out.u8(version).u32(record.uid_validity).u32(record.uid_next).u64(record.highest_modseq).u64(record.changes);
+  out.u8(head_version).u32(record.uid_validity).u32(record.uid_next).u64(record.highest_modseq).u64(record.changes);
   out.u64(record.history_floor).u32(record.history_rows);
   out.u32(record.messages).u32(record.unseen).u32(record.deleted).u64(record.total_size);
   out.u8(static_cast<std::uint8_t>(record.keywords.size()));
@@ -121,7 +123,8 @@ std::string encode(const head_record& record) {
 
 base::result<head_record> decode_head(std::string_view value) {
   octet_reader in(value);
-  const bool known = in.u8() == version;
+  const std::uint8_t format = in.u8();
+  const bool known = format == version || format == head_version;
   head_record record;
   record.uid_validity = in.u32();
   record.uid_next = in.u32();
@@ -168,6 +171,67 @@ base::result<mailbox_snapshot::page> decode_page(std::string_view value, std::ui
     least = std::uint64_t{e.uid} + 1;
   }
   return entries;
+}
+
+page_states states_of(std::span<const message_entry> entries) {
+  page_states states;
+  states.reserve(entries.size());
+  for (const message_entry& e : entries) states.push_back(state_of(e));
+  return states;
+}
+
+bool apply_states(std::span<const message_state> states, std::span<message_entry> entries) noexcept {
+  if (states.size() != entries.size()) return false;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (states[i].uid != entries[i].uid) return false;
+    entries[i].modseq = states[i].modseq;
+    entries[i].flags = states[i].flags;
+  }
+  return true;
+}
+
+// Version, which uids of the page are there (one bit each, least first), runs of messages that are alike.
+std::string encode_states(std::span<const message_state> states) {
+  std::uint64_t there[2] = {};
+  for (const auto& s : states) there[s.uid % uids_per_page / 64] |= 1ull << (s.uid % 64);
+  octet_writer out;
+  out.reserve(states_header + 4 * states_run);
+  out.u8(version).u64(there[0]).u64(there[1]);
+  for (std::size_t i = 0; i < states.size();) {
+    std::size_t end = i + 1;
+    while (end < states.size() && states[end].modseq == states[i].modseq && states[end].flags == states[i].flags) ++end;
+    out.u8(static_cast<std::uint8_t>(end - i)).u64(states[i].modseq).u64(states[i].flags);
+    i = end;
+  }
+  return out.take();
+}
+
+base::result<page_states> decode_states(std::string_view value, std::uint32_t page_number) {
+  octet_reader in(value);
+  const bool known = in.u8() == version;
+  const std::uint64_t there[2] = {in.u64(), in.u64()};
+  if (!known || !in.ok() || (there[0] | there[1]) == 0 || (page_number == 0 && (there[0] & 1) != 0)) return corrupt();
+  page_states states;
+  states.reserve(static_cast<std::size_t>(std::popcount(there[0]) + std::popcount(there[1])));
+  for (std::uint32_t half = 0; half < 2; ++half)
+    for (std::uint64_t left = there[half]; left != 0; left &= left - 1)
+      states.push_back(
+          {page_number * uids_per_page + half * 64 + static_cast<std::uint32_t>(std::countr_zero(left)), 0, 0});
+  std::size_t at = 0;
+  message_state before;
+  while (at < states.size()) {
+    const std::size_t run = in.u8();
+    const std::uint64_t modseq = in.u64(), flags = in.u64();
+    if (!in.ok() || run == 0 || run > states.size() - at) return corrupt();
+    if (at != 0 && before.modseq == modseq && before.flags == flags) return corrupt();  // one run, as encoded
+    before = {0, modseq, flags};
+    for (const std::size_t end = at + run; at < end; ++at) {
+      states[at].modseq = modseq;
+      states[at].flags = flags;
+    }
+  }
+  if (!in.complete()) return corrupt();
+  return states;
 }
 
 std::string encode_entry(const message_entry& entry) {

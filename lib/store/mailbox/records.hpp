@@ -56,6 +56,24 @@ std::string encode_page(std::span<const message_entry> entries);
 // Appends nothing on error.
 base::result<mailbox_snapshot::page> decode_page(std::string_view value, std::uint32_t page_number);
 
+// What changes of a message. Of a finished page it is a row of its own, which outdates what the page says: a change of
+// flags writes some octets, and whoever needs no more than flags reads no page.
+struct message_state {
+  std::uint32_t uid = 0;
+  std::uint64_t modseq = 0;
+  std::uint64_t flags = 0;
+  friend bool operator==(const message_state&, const message_state&) = default;
+};
+using page_states = std::vector<message_state>;  // of one page, ascending uid
+inline message_state state_of(const message_entry& entry) noexcept { return {entry.uid, entry.modseq, entry.flags}; }
+page_states states_of(std::span<const message_entry> entries);
+// False, with some entries changed: the states are not of just these messages.
+bool apply_states(std::span<const message_state> states, std::span<message_entry> entries) noexcept;
+
+// `states`: 1 to 128 of the page's uids, ascending.
+std::string encode_states(std::span<const message_state> states);
+base::result<page_states> decode_states(std::string_view value, std::uint32_t page_number);
+
 std::string encode_entry(const message_entry& entry);
 base::result<message_entry> decode_entry(std::string_view value, std::uint32_t uid);
 

@@ -71,4 +71,16 @@ void mailbox_snapshot::set_pages(std::vector<std::shared_ptr<const page>> pages)
   for (const auto& p : pages_) starts_.push_back(total += static_cast<std::uint32_t>(p->size()));
 }
 
+void mailbox_snapshot::set_pages(const mailbox_snapshot& before, std::span<replacement> others) {
+  pages_.reserve(before.pages_.size());
+  auto next = others.begin();
+  for (std::size_t i = 0; i < before.pages_.size(); ++i) {
+    if (next == others.end() || next->first != i)
+      pages_.push_back(before.pages_[i]);
+    else
+      pages_.push_back(std::move((next++)->second));
+  }
+  starts_ = before.starts_;
+}
+
 }  // namespace briefwerk::store

@@ -18,8 +18,7 @@ page_ptr share(mailbox_snapshot::page entries) {
   return std::make_shared<const mailbox_snapshot::page>(std::move(entries));
 }
 
-base::result<loaded_snapshot> finish(const account_reader& read, mailbox_id id, const head_record& head,
-                                     std::vector<page_ptr> pages) {
+std::shared_ptr<mailbox_snapshot> with_counters(mailbox_id id, const head_record& head) {
   auto made = std::make_shared<mailbox_snapshot>();
   made->id = id;
   made->uid_validity = head.uid_validity;
@@ -29,8 +28,12 @@ base::result<loaded_snapshot> finish(const account_reader& read, mailbox_id id, 
   made->unseen = head.unseen;
   made->deleted = head.deleted;
   made->keywords = head.keywords;
-  made->set_pages(std::move(pages));
-  if (made->count() != head.messages) return read.corrupt(keys::of_mailbox(keys::head, id));
+  return made;
+}
+
+base::result<loaded_snapshot> finish(const account_reader& read, const head_record& head,
+                                     std::shared_ptr<mailbox_snapshot> made) {
+  if (made->count() != head.messages) return read.corrupt(keys::of_mailbox(keys::head, made->id));
   return loaded_snapshot{std::move(made), head.changes};
 }
 
@@ -54,6 +57,69 @@ base::status read_pages(const account_reader& read, mailbox_id id, std::span<con
   return {};
 }
 
+// The place of the first page whose number is not below `number`.
+std::size_t lower_place(const mailbox_snapshot& s, std::uint32_t number) {
+  const auto pages = s.pages();
+  const auto at =
+      std::ranges::lower_bound(pages, number, {}, [](const page_ptr& p) { return page_of(p->front().uid); });
+  return static_cast<std::size_t>(at - pages.begin());
+}
+
+// Null when there is none.
+const mailbox_snapshot::page* page_numbered(const mailbox_snapshot& s, std::uint32_t number) {
+  const std::size_t place = lower_place(s, number);
+  const bool found = place < s.pages().size() && page_of(s.pages()[place]->front().uid) == number;
+  return found ? s.pages()[place].get() : nullptr;
+}
+
+// A finished page, whose uids never come back: where they are the same as before, only flags changed.
+page_ptr with_states(const mailbox_snapshot::page& before, std::span<const message_state> states) {
+  mailbox_snapshot::page entries = before;
+  return apply_states(states, entries) ? share(std::move(entries)) : nullptr;
+}
+
+// The finished pages of the intervals, made from the old ones where these have the same messages.
+base::status refresh_pages(const account_reader& read, const mailbox_snapshot& old,
+                           std::span<const page_interval> wanted, std::uint32_t old_tail,
+                           std::vector<numbered_page>& out) {
+  const auto one = [&](std::uint32_t number, page_states states) -> base::status {
+    if (const auto* before = page_numbered(old, number)) {
+      if (auto fresh = with_states(*before, states)) {
+        out.push_back({number, std::move(fresh)});
+        return {};
+      }
+    }
+    return read.pages(old.id, {number, number}, [&](std::uint32_t, mailbox_snapshot::page entries) {
+      out.push_back({number, share(std::move(entries))});
+      return base::status();
+    });
+  };
+  for (const page_interval& interval : wanted) {
+    if (interval.first >= old_tail) break;
+    const auto done = read.states(old.id, {interval.first, std::min(interval.last, old_tail - 1)}, one);
+    if (!done) return done;
+  }
+  return {};
+}
+
+// What stands in the old pages' stead, where there is one for each page of the intervals, and of the same size.
+std::optional<std::vector<mailbox_snapshot::replacement>> replacements(const mailbox_snapshot& old,
+                                                                       std::span<const page_interval> wanted,
+                                                                       std::span<const numbered_page> fresh) {
+  std::vector<mailbox_snapshot::replacement> out;
+  for (const numbered_page& page : fresh) {
+    const auto* before = page_numbered(old, page.number);
+    if (before == nullptr || before->size() != page.entries->size()) return std::nullopt;
+    out.emplace_back(lower_place(old, page.number), page.entries);
+  }
+  // None of the old ones is gone.
+  std::size_t before = 0;
+  for (const page_interval& interval : wanted)
+    before += lower_place(old, interval.last + 1) - lower_place(old, interval.first);
+  if (before != out.size()) return std::nullopt;
+  return out;
+}
+
 // Sorts, and joins what overlaps or touches.
 void tidy(std::vector<page_interval>& intervals) {
   std::ranges::sort(intervals, {}, &page_interval::first);
@@ -65,6 +131,14 @@ void tidy(std::vector<page_interval>& intervals) {
       intervals[kept++] = next;
   }
   intervals.resize(kept);
+}
+
+// What the intervals have from page `first` on.
+std::vector<page_interval> from_page(std::span<const page_interval> intervals, std::uint32_t first) {
+  std::vector<page_interval> rest;
+  for (const page_interval& interval : intervals)
+    if (interval.last >= first) rest.push_back({std::max(interval.first, first), interval.last});
+  return rest;
 }
 
 // Pages touched by the changes since `before`; nothing when that is no longer known.
@@ -111,7 +185,9 @@ base::result<loaded_snapshot> load_snapshot(const account_reader& read, mailbox_
   std::vector<page_ptr> pages;
   pages.reserve(found.size());
   for (auto& page : found) pages.push_back(std::move(page.entries));
-  return finish(read, id, head, std::move(pages));
+  auto made = with_counters(id, head);
+  made->set_pages(std::move(pages));
+  return finish(read, head, std::move(made));
 }
 
 base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_reader& read, mailbox_id id,
@@ -122,9 +198,10 @@ base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_read
   auto changed = changed_pages(read, id, head, before.changes);
   if (!changed) return base::fail(changed.error());
   if (!*changed) return std::optional<loaded_snapshot>();
-  std::vector<page_interval> reread = std::move(**changed);
-
   const std::uint32_t old_tail = page_of(old.uid_next), tail = page_of(head.uid_next);
+  std::vector<page_interval> reread = std::move(**changed);
+  for (auto& interval : reread)
+    interval.last = std::min(interval.last, tail);  // a change may name all pages there can be
   const bool tail_touched = std::ranges::any_of(reread, [&](const auto& i) { return i.last >= old_tail; });
   const bool only_longer = old_tail == tail && !tail_touched;
   if (!only_longer) {
@@ -136,7 +213,9 @@ base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_read
   if (count > most_pages) return std::optional<loaded_snapshot>();
 
   std::vector<numbered_page> fresh;
-  if (auto done = read_pages(read, id, reread, tail, fresh); !done) return base::fail(done.error());
+  if (auto done = refresh_pages(read, old, reread, old_tail, fresh); !done) return base::fail(done.error());
+  if (auto done = read_pages(read, id, from_page(reread, old_tail), tail, fresh); !done)
+    return base::fail(done.error());
   if (only_longer && head.uid_next > old.uid_next) {
     auto appended = read.tail(id, old.uid_next);
     if (!appended) return base::fail(appended.error());
@@ -146,7 +225,12 @@ base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_read
     reread.push_back({tail, tail});
     if (!entries.empty()) fresh.push_back({tail, share(std::move(entries))});
   }
-  auto made = finish(read, id, head, merge(old.pages(), reread, fresh));
+  auto snapshot = with_counters(id, head);
+  if (auto others = replacements(old, reread, fresh))
+    snapshot->set_pages(old, *others);
+  else
+    snapshot->set_pages(merge(old.pages(), reread, fresh));
+  auto made = finish(read, head, std::move(snapshot));
   if (!made) return base::fail(made.error());
   return std::optional(std::move(*made));
 }

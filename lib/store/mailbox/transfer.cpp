@@ -71,9 +71,9 @@ base::status transfer_messages(account_writer& account, mailbox_id from, const h
   mapping = {to_head.uid_validity, {}, {}};
   mailbox_editor source(account, from, from_head);
   std::vector<message_entry> chosen;
-  const auto collected = source.edit(uids, [&](message_entry& entry) {
+  const auto collected = source.remove(uids, [&](const message_entry& entry) {
     chosen.push_back(entry);
-    return moves ? mailbox_editor::action::erase : mailbox_editor::action::keep;
+    return moves;
   });
   if (!collected) return collected;
   if (chosen.empty()) return {};

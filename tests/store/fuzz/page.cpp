@@ -1,4 +1,5 @@
-// Pages of a mailbox index: whatever is accepted is ascending, inside its page, and encodes to the same octets.
+// Pages of a mailbox index, and their flags: whatever is accepted is ascending, inside its page, and encodes to the
+// same octets.
 
 #include <cstdint>
 #include <cstdlib>
@@ -18,6 +19,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       last = e.uid;
     }
     if (encode_page(*entries) != value) std::abort();
+  }
+  if (const auto states = decode_states(value, data[0])) {
+    if (states->empty() || states->size() > uids_per_page) std::abort();
+    std::uint32_t last = 0;
+    for (const message_state& s : *states) {
+      if (s.uid <= last || page_of(s.uid) != data[0]) std::abort();
+      last = s.uid;
+    }
+    if (encode_states(*states) != value) std::abort();
   }
   if (const auto entry = decode_entry(value, data[0]); entry && encode_entry(*entry) != value) std::abort();
   return 0;
