@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/charset.hpp"
 #include "briefwerk/mail/header.hpp"

@@ -4,7 +4,7 @@
 #include <random>
 #include <utility>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "mailauth/dmarc_discovery.hpp"
 #include "mailauth/domain_name.hpp"
 #include "mailauth/printable.hpp"

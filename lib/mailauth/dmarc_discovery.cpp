@@ -3,7 +3,7 @@
 #include <utility>
 #include <variant>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/mailauth/public_suffix.hpp"
 #include "mailauth/domain_name.hpp"
 

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "mailauth/tag_list.hpp"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/base/scripted_resolver.hpp"
 #include "briefwerk/mailauth/public_suffix.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "mail/suites.hpp"
 
 using namespace briefwerk::mailauth::dmarc;

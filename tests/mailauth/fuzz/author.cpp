@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/mailauth/author.hpp"
 
 // Without a fault there is exactly one domain, and one more From field always is a fault.

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "briefwerk/base/limits.hpp"
+#include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/mailauth/dmarc_record.hpp"
 
 // A record is read or refused by its bounds; what it says stays inside them.
