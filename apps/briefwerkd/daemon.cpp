@@ -49,14 +49,14 @@ class delivered final : public server::message_sink {
   delivery::local_delivery& where_;
 };
 
-void log_verdict(base::log_sink& log, const filter::session_facts& session, std::string_view stage,
-                 const filter::verdict& verdict, bool dry_run) {
+void log_verdict(base::log_sink& log, const filter::session_facts& session, const filter::decision& made) {
   log.log(log_level::info, "filter.verdict",
           {{"session", session.session_id},
-           {"stage", stage},
-           {"action", static_cast<int>(verdict.what)},
-           {"reason", verdict.reason},
-           {"dry_run", dry_run}});
+           {"stage", made.stage},
+           {"hook", filter::to_string(made.at)},
+           {"action", filter::to_string(made.verdict->what)},
+           {"reason", made.verdict->reason},
+           {"dry_run", made.dry_run}});
 }
 
 }  // namespace
@@ -222,9 +222,9 @@ net::explained<void> daemon::impl::assemble() {
   auth.recoverable_secrets = conf.auth.recoverable_passwords;
   logins = std::make_unique<server::account_authenticator>(store->directory(), *crypto, base::system_clock(), auth);
 
-  chain = std::make_unique<filter::chain>([this](const auto& session, auto stage, const auto& verdict, bool dry_run) {
-    log_verdict(*log, session, stage, verdict, dry_run);
-  });
+  chain = std::make_unique<filter::chain>(filter::chain_options{
+      .observer = [this](const auto& session, const auto& made) { log_verdict(*log, session, made); },
+      .metrics = &metrics});
   local = std::make_unique<delivery::local_delivery>(
       store->directory(), store->mailboxes(), base::system_clock(),
       delivery::local_delivery_options{.hostname = conf.hostname, .crypto = crypto.get(), .log = log.get()});

@@ -14,4 +14,7 @@
 #include "briefwerk/base/resolver.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/base/scripted_resolver.hpp"
+#include "briefwerk/base/siphash.hpp"
 #include "briefwerk/base/task.hpp"
+#include "briefwerk/base/when_all.hpp"
+#include "briefwerk/base/within.hpp"

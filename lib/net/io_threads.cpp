@@ -3,6 +3,7 @@
 #include <asio/post.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include "net/event_loop.hpp"
 #include "net/stream_core.hpp"
@@ -13,6 +14,37 @@ io_thread::io_thread() : impl_(std::make_unique<impl>()) {}
 io_thread::~io_thread() = default;
 
 void io_thread::post(std::move_only_function<void()> work) { asio::post(impl_->context, std::move(work)); }
+
+namespace {
+
+// The handler may be queued already when the timer is destroyed, so both own what it looks at.
+struct pending_timer final : base::timer {
+  struct shared {
+    shared(io_thread::impl& loop, std::chrono::nanoseconds delay, std::move_only_function<void()> run)
+        : clock(loop.context, delay), work(std::move(run)) {}
+    loop_timer clock;
+    std::move_only_function<void()> work;
+  };
+  explicit pending_timer(std::shared_ptr<shared> made) : state(std::move(made)) {}
+  ~pending_timer() override {
+    state->work = nullptr;
+    state->clock.cancel();
+  }
+  std::shared_ptr<shared> state;
+};
+
+}  // namespace
+
+std::unique_ptr<base::timer> io_thread::start_timer(std::chrono::nanoseconds delay,
+                                                    std::move_only_function<void()> work) {
+  auto state = std::make_shared<pending_timer::shared>(*impl_, delay, std::move(work));
+  state->clock.async_wait([state](const std::error_code& error) {
+    if (error || !state->work) return;
+    auto due = std::exchange(state->work, nullptr);  // what it does may destroy the timer
+    due();
+  });
+  return std::make_unique<pending_timer>(std::move(state));
+}
 
 void io_thread::run() {
   impl_->runs_on = std::this_thread::get_id();

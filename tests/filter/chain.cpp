@@ -76,9 +76,9 @@ TEST_CASE("a stage that throws counts by its failure mode") {
 
 TEST_CASE("scope and dry run") {
   std::vector<std::string> seen;
-  filter::chain chain([&](auto&, std::string_view stage, const verdict&, bool dry) {
-    seen.push_back(std::string(stage) + (dry ? " dry" : ""));
-  });
+  filter::chain chain({.observer = [&](auto&, const filter::decision& made) {
+    seen.push_back(std::string(made.stage) + (made.dry_run ? " dry" : ""));
+  }});
   chain.add(says("inbound only", of(action::reject)), {.only = filter::scope::inbound});
   chain.add(says("dry", of(action::reject)), {.dry_run = true});
   CHECK(judge(chain, filter::scope::submission).what == action::accept);

@@ -13,6 +13,7 @@
 // A wait that is answered at once does not suspend and does not grow the stack, in any build type.
 
 #include <atomic>
+#include <chrono>
 #include <coroutine>
 #include <exception>
 #include <functional>
@@ -25,11 +26,20 @@
 
 namespace briefwerk::base {
 
+// Work that an executor will run later. Destroyed, on the executor's thread, it does not run any more.
+class timer {
+ public:
+  virtual ~timer() = default;
+};
+
 // Where work runs. post() may be called from any thread and never runs the function inside the call.
 class executor {
  public:
   virtual ~executor() = default;
   virtual void post(std::move_only_function<void()> work) = 0;
+  // On the executor's own thread: runs `work` there once, after `delay`. The timer must not outlive the executor. Null:
+  // this executor has no clock, and nothing will run.
+  virtual std::unique_ptr<timer> start_timer(std::chrono::nanoseconds, std::move_only_function<void()>) { return nullptr; }
 };
 
 template <class T>
@@ -162,6 +172,13 @@ struct detached {
 
 inline detached run_detached(task<void> work) { co_await std::move(work); }
 
+// Begins a chain inside the call, on the executor that the caller runs on (null as with this_executor).
+inline void start(executor* here, task<void> work) {
+  auto root = run_detached(std::move(work));
+  root.handle.promise().runs_on = here;
+  root.handle.resume();
+}
+
 }  // namespace detail
 
 // The right to answer a wait, once, from any thread. T must be constructible from an error
@@ -250,11 +267,7 @@ inline void spawn(executor& where, task<void> work) {
 }
 
 // The same, for a caller that runs on `where` already: begins inside the call.
-inline void spawn_here(executor& where, task<void> work) {
-  auto root = detail::run_detached(std::move(work));
-  root.handle.promise().runs_on = &where;
-  root.handle.resume();
-}
+inline void spawn_here(executor& where, task<void> work) { detail::start(&where, std::move(work)); }
 
 // Runs a chain to its end on the calling thread, blocking while it waits. For tests and command-line tools;
 // never on a thread that serves an executor which the chain needs.
@@ -263,6 +276,7 @@ class blocking_executor final : public executor {
   blocking_executor();
   ~blocking_executor() override;
   void post(std::move_only_function<void()> work) override;
+  std::unique_ptr<timer> start_timer(std::chrono::nanoseconds delay, std::move_only_function<void()> work) override;
   void run_until(const std::atomic<bool>& done);
 
  private:

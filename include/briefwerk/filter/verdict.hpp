@@ -5,19 +5,35 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace briefwerk::filter {
 
 // In ascending severity: of several verdicts the most severe acts (the chain's rule).
 enum class action : std::uint8_t {
-  accept,   // no objection
-  tag,      // deliver with the added header fields and score
-  junk,     // deliver, marked as spam
-  discard,  // say yes and keep nothing; only an administrator's rule may
-  defer,    // 4yz: come again later
-  reject,   // 5yz
+  accept,      // no objection
+  tag,         // deliver with the added header fields and score
+  junk,        // deliver, marked as spam
+  quarantine,  // say yes, keep it apart until an administrator releases it
+  discard,     // say yes and keep nothing; only an administrator's rule may
+  defer,       // 4yz: come again later
+  reject,      // 5yz
 };
+
+constexpr std::string_view to_string(action what) noexcept {
+  switch (what) {
+    case action::accept: return "accept";
+    case action::tag: return "tag";
+    case action::junk: return "junk";
+    case action::quarantine: return "quarantine";
+    case action::discard: return "discard";
+    case action::defer: return "defer";
+    case action::reject: return "reject";
+  }
+  return "accept";
+}
 
 struct header_addition {
   std::string name, value;  // unfolded
@@ -33,7 +49,11 @@ struct verdict {
   std::vector<header_addition> add_fields{};
 
   static verdict accepted() { return {}; }
+  static verdict tagged(double score, std::string why) {
+    return {.what = action::tag, .reason = std::move(why), .score = score};
+  }
   static verdict junked(std::string why) { return {.what = action::junk, .reason = std::move(why)}; }
+  static verdict quarantined(std::string why) { return {.what = action::quarantine, .reason = std::move(why)}; }
   static verdict deferred(std::string text, std::string why) {
     return {.what = action::defer, .text = std::move(text), .reason = std::move(why)};
   }

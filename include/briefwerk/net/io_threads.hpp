@@ -32,6 +32,8 @@ class io_thread final : public base::executor {
 
   // From any thread. Work posted after the loop ended is destroyed with this object, unrun.
   void post(std::move_only_function<void()> work) override;
+  std::unique_ptr<base::timer> start_timer(std::chrono::nanoseconds delay,
+                                           std::move_only_function<void()> work) override;
 
   // Serves on the calling thread until stop().
   void run();

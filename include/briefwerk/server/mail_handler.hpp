@@ -21,6 +21,8 @@ class message_sink {
   struct message {
     std::string_view octets;   // Return-Path first, then Received, then what the client sent
     bool junk = false;         // deliver as spam
+    bool quarantined = false;  // keep it apart, for nobody but the administrator
+    std::string_view reason;   // why it is in quarantine
     std::string_view account;  // who submitted it; empty: it came from outside
   };
   // Success: the message is durable for every recipient. errc::no_space and other errors: for none.
@@ -48,8 +50,12 @@ class mail_handler final : public smtp_handler {
   base::task<reply> rcpt(session_facts& session, const smtp_envelope& envelope,
                          const envelope_recipient& candidate) override;
   base::task<reply> message(session_facts& session, const smtp_envelope& envelope, message_buffer& message) override;
+  std::shared_ptr<filter::message_observer> observe(session_facts& session, const smtp_envelope& envelope) override;
+  void reset(session_facts& session) noexcept override;
 
  private:
+  base::task<reply> take(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
+                         message_buffer& message);
   base::task<reply> judge_recipient(session_facts& session, const smtp_envelope& envelope,
                                     const envelope_recipient& candidate);
   base::status add_trace(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,

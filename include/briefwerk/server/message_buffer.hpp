@@ -38,6 +38,7 @@ class message_buffer {
 
   std::string_view view() const noexcept { return {data_ + begin_, end_ - begin_}; }
   std::size_t size() const noexcept { return end_ - begin_; }
+  const options& how() const noexcept { return options_; }
   // Empty again; memory up to `keep` octets stays for the next message.
   void clear(std::size_t keep = 0) noexcept;
 

@@ -14,6 +14,7 @@
 //     }
 //   };
 
+#include <memory>
 #include <string_view>
 
 #include "briefwerk/base/task.hpp"
@@ -45,6 +46,10 @@ class smtp_handler {
   virtual base::task<reply> rcpt(session_facts&, const smtp_envelope&, const envelope_recipient& candidate) = 0;
   // The whole message. A reply of the 200s says: this is safe now (RFC 5321 §6.1). The buffer may be changed or moved from.
   virtual base::task<reply> message(session_facts&, const smtp_envelope&, message_buffer&) = 0;
+
+  // Before the first octet of a message: an object that sees it arrive, or null. What it is for, it is asked in message().
+  // A message that is refused on its way has no message(), its observer just goes.
+  virtual std::shared_ptr<filter::message_observer> observe(session_facts&, const smtp_envelope&) { return nullptr; }
 
   // The transaction is gone without a message: RSET, EHLO, or the end of the session.
   virtual void reset(session_facts&) noexcept {}

@@ -142,6 +142,12 @@ base::task<reply> mail_handler::rcpt(session_facts& session, const smtp_envelope
   co_return decision;
 }
 
+std::shared_ptr<filter::message_observer> mail_handler::observe(session_facts& session, const smtp_envelope& envelope) {
+  return chain_.observe(session, envelope);
+}
+
+void mail_handler::reset(session_facts& session) noexcept { filter::chain::forget_message(session); }
+
 base::task<reply> mail_handler::message(session_facts& session, const smtp_envelope& envelope, message_buffer& message) {
   std::size_t hops = 0;
   mail::header_reader reader(message.view());
@@ -154,6 +160,17 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
   reply refusal = refusal_of(v);
   if (refusal.code != 0) co_return refusal;
   if (v.what == action::discard) co_return replies::queued;
+  if (session.is_shared()) {  // a stage that is late still looks at the message: it is left as it is
+    message_buffer copy(message.how());
+    if (auto done = copy.append(message.view()); !done) co_return trouble(done.error());
+    co_return co_await take(session, envelope, v, copy);
+  }
+  co_return co_await take(session, envelope, v, message);
+}
+
+// Trace fields, and the hand-over.
+base::task<reply> mail_handler::take(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
+                                     message_buffer& message) {
   remove_forged_fields(message, session.where == filter::scope::inbound);
   if (auto done = separate_from_fields(message); !done) co_return trouble(done.error());
   if (session.where == filter::scope::submission) {
@@ -161,7 +178,12 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
   }
   if (auto done = add_trace(session, envelope, v, message); !done) co_return trouble(done.error());
 
-  const message_sink::message accepted{message.view(), v.what == action::junk, session.account};
+  const bool apart = v.what == action::quarantine;
+  const message_sink::message accepted{.octets = message.view(),
+                                       .junk = v.what == action::junk,
+                                       .quarantined = apart,
+                                       .reason = apart ? std::string_view(v.reason) : std::string_view(),
+                                       .account = session.account};
   const auto stored = co_await sink_.accept(envelope, accepted);
   if (!stored) co_return trouble(stored.error());
   co_return reply{250, {2, 6, 0}, "Message accepted as " + session.session_id};
@@ -205,8 +227,8 @@ base::status mail_handler::add_trace(const session_facts& session, const smtp_en
                                 .recipient = recipient,
                                 .date = date});
   for (const auto& field : v.add_fields) mail::write_header_field(front, field.name, field.value);
-  if (options_.mark_spam && !submitted && (v.what == action::junk || v.score != 0)) {
-    const bool spam = v.what == action::junk;
+  if (options_.mark_spam && !submitted && (v.what >= action::junk || v.score != 0)) {
+    const bool spam = v.what >= action::junk;
     if (spam) mail::write_header_field(front, "X-Spam-Flag", "YES");
     mail::write_header_field(front, "X-Spam-Status", std::string(spam ? "Yes" : "No") + ", score=" + score_text(v.score));
   }

@@ -24,16 +24,18 @@ std::string address_or_null(const std::optional<mail::mailbox_address>& address)
 }  // namespace
 
 smtp_session::smtp_session(net::stream stream, const smtp_service& service)
-    : stream_(std::move(stream)), service_(service), machine_(service.protocol), message_(service.buffer) {
-  facts_.where = service.protocol.role == smtp::server_role::submission ? filter::scope::submission : filter::scope::inbound;
-  facts_.session_id = base::random_id(*service.crypto);
-  facts_.remote = stream_.peer();
-  facts_.local = stream_.local();
+    : stream_(std::move(stream)), service_(service), machine_(service.protocol) {
+  shown_ = std::make_shared<shown>(service.buffer);
+  shown_->facts.owner = shown_;
+  shown_->facts.where = service.protocol.role == smtp::server_role::submission ? filter::scope::submission : filter::scope::inbound;
+  shown_->facts.session_id = base::random_id(*service.crypto);
+  shown_->facts.remote = stream_.peer();
+  shown_->facts.local = stream_.local();
 }
 
 smtp_session::~smtp_session() {
   drop_transaction();
-  service_.handler->quit(facts_);
+  service_.handler->quit(shown_->facts);
 }
 
 base::task<void> smtp_session::run() {
@@ -63,7 +65,8 @@ base::task<bool> smtp_session::take(const smtp::server_step& step) {
     co_await decide(question->question);
     if (!in_message_) restart_patience();
   } else if (std::holds_alternative<smtp::drop_message>(step)) {
-    message_.clear();
+    shown_->message.clear();
+    observer_.reset();
   } else if (std::holds_alternative<smtp::reset>(step)) {
     drop_transaction();
   } else if (std::holds_alternative<smtp::start_tls>(step)) {
@@ -124,10 +127,10 @@ bool smtp_session::give_up(std::error_code why) {
 
 // RFC 3207 §4.2: what was learned in the clear is forgotten.
 base::task<bool> smtp_session::handshake() {
-  facts_.hello.clear();
-  facts_.extended = false;
-  facts_.account.clear();
-  facts_.login.clear();
+  shown_->facts.hello.clear();
+  shown_->facts.extended = false;
+  shown_->facts.account.clear();
+  shown_->facts.login.clear();
   exchange_.reset();
   const auto done = co_await stream_.start_tls_server(*service_.tls);
   if (!done) {
@@ -136,8 +139,8 @@ base::task<bool> smtp_session::handshake() {
     co_return false;
   }
   const net::tls_info info = stream_.tls();
-  facts_.tls_version = info.version;
-  facts_.tls_cipher = info.cipher;
+  shown_->facts.tls_version = info.version;
+  shown_->facts.tls_cipher = info.cipher;
   machine_.tls_started({info.version, info.cipher});
   restart_patience();
   co_return true;
@@ -145,15 +148,37 @@ base::task<bool> smtp_session::handshake() {
 
 template <class Ask>
 base::task<reply> smtp_session::guarded(Ask ask) {
+  reply decision = replies::local_error;
   try {
-    co_return co_await ask();
+    decision = co_await ask();
   } catch (const std::exception& broken) {
     // The text of an exception may quote anything; only its type is safe to log.
     log(log_level::error, "handler_failed", {{"type", typeid(broken).name()}});
   } catch (...) {
     log(log_level::error, "handler_failed", {});
   }
-  co_return replies::local_error;
+  let_go_of_shared();
+  co_return decision;
+}
+
+void smtp_session::let_go_of_shared() {
+  if (!shown_->facts.is_shared()) return;
+  auto copy = std::make_shared<shown>(service_.buffer);
+  copy->facts = shown_->facts;
+  copy->facts.owner = copy;
+  copy->envelope = shown_->envelope;
+  copy->candidate = shown_->candidate;
+  exchange_.reset();         // one that the client cancelled refers to the facts
+  shown_ = std::move(copy);  // without the message: it was judged, or has not begun
+}
+
+std::shared_ptr<filter::message_observer> smtp_session::watch_message() noexcept {
+  try {
+    return service_.handler->observe(shown_->facts, shown_->envelope);
+  } catch (...) {
+    log(log_level::error, "handler_failed", {});
+    return nullptr;
+  }
 }
 
 base::task<void> smtp_session::decide(const smtp::question& question) {
@@ -163,7 +188,7 @@ base::task<void> smtp_session::decide(const smtp::question& question) {
   }
   reply decision = replies::ok;
   if (std::holds_alternative<smtp::connect_question>(question)) {
-    decision = co_await guarded([this] { return service_.handler->connect(facts_); });
+    decision = co_await guarded([this] { return service_.handler->connect(shown_->facts); });
     if (decision.code == 250) {  // the machine has the greeting
       machine_.accept();
       co_return;
@@ -179,8 +204,9 @@ base::task<void> smtp_session::decide(const smtp::question& question) {
   } else if (const auto* rcpt = std::get_if<smtp::rcpt_question>(&question)) {
     decision = co_await answer(*rcpt);
   } else if (const auto* start = std::get_if<smtp::message_start_question>(&question)) {
-    message_.clear(kept_between_messages);
-    message_.expect(start->declared_size);
+    shown_->message.clear(kept_between_messages);
+    shown_->message.expect(start->declared_size);
+    observer_ = watch_message();
     in_message_ = true;
     restart_patience();
     machine_.accept();
@@ -195,23 +221,23 @@ base::task<void> smtp_session::decide(const smtp::question& question) {
 }
 
 base::task<reply> smtp_session::answer(const smtp::hello_question& question) {
-  const std::string before = std::exchange(facts_.hello, std::string(question.hello.name));
-  const bool extended_before = std::exchange(facts_.extended, question.hello.kind != smtp::hello_kind::helo);
-  reply decision = co_await guarded([this] { return service_.handler->hello(facts_); });
+  const std::string before = std::exchange(shown_->facts.hello, std::string(question.hello.name));
+  const bool extended_before = std::exchange(shown_->facts.extended, question.hello.kind != smtp::hello_kind::helo);
+  reply decision = co_await guarded([this] { return service_.handler->hello(shown_->facts); });
   if (!decision.is_positive()) {
-    facts_.hello = before;
-    facts_.extended = extended_before;
+    shown_->facts.hello = before;
+    shown_->facts.extended = extended_before;
   }
   co_return decision;
 }
 
 base::task<reply> smtp_session::answer(const smtp::mail_question& question) {
-  envelope_ = {};
-  if (!smtp::add_sender(envelope_, question.mail)) co_return replies::bad_sender_syntax;
-  reply decision = co_await guarded([this] { return service_.handler->mail(facts_, envelope_); });
+  shown_->envelope = {};
+  if (!smtp::add_sender(shown_->envelope, question.mail)) co_return replies::bad_sender_syntax;
+  reply decision = co_await guarded([this] { return service_.handler->mail(shown_->facts, shown_->envelope); });
   in_transaction_ = decision.is_positive();
   if (!in_transaction_) {
-    log(log_level::info, "mail.refused", {{"from", address_or_null(envelope_.sender)}, {"reply", decision.to_string()}});
+    log(log_level::info, "mail.refused", {{"from", address_or_null(shown_->envelope.sender)}, {"reply", decision.to_string()}});
   }
   co_return decision;
 }
@@ -219,14 +245,16 @@ base::task<reply> smtp_session::answer(const smtp::mail_question& question) {
 base::task<reply> smtp_session::answer(const smtp::rcpt_question& question) {
   smtp_envelope one;
   if (!smtp::add_recipient(one, question.rcpt)) co_return replies::bad_recipient_syntax;
-  envelope_recipient candidate = std::move(one.recipients.front());
-  reply decision = co_await guarded([this, &candidate] { return service_.handler->rcpt(facts_, envelope_, candidate); });
+  shown_->candidate = std::move(one.recipients.front());
+  reply decision = co_await guarded(
+      [this] { return service_.handler->rcpt(shown_->facts, shown_->envelope, shown_->candidate); });
+  envelope_recipient& candidate = shown_->candidate;
   if (decision.is_positive()) {
-    envelope_.recipients.push_back(std::move(candidate));
+    shown_->envelope.recipients.push_back(std::move(candidate));
   } else {
     count("recipients.refused");
     log(log_level::info, "rcpt.refused",
-        {{"from", address_or_null(envelope_.sender)},
+        {{"from", address_or_null(shown_->envelope.sender)},
          {"to", mail::format_mailbox(candidate.address)},
          {"reply", decision.to_string()}});
   }
@@ -235,8 +263,9 @@ base::task<reply> smtp_session::answer(const smtp::rcpt_question& question) {
 
 base::task<reply> smtp_session::answer(const smtp::message_end_question& question) {
   in_message_ = in_transaction_ = false;
+  observer_.reset();
   const auto begin = std::chrono::steady_clock::now();
-  reply decision = co_await guarded([this] { return service_.handler->message(facts_, envelope_, message_); });
+  reply decision = co_await guarded([this] { return service_.handler->message(shown_->facts, shown_->envelope, shown_->message); });
   const bool accepted = decision.is_positive();
   if (service_.metrics) {
     service_.metrics->get_histogram(service_.name + ".message.latency").record(std::chrono::steady_clock::now() - begin);
@@ -245,7 +274,7 @@ base::task<reply> smtp_session::answer(const smtp::message_end_question& questio
   if (accepted) ++messages_;
   if (service_.log->enabled(log_level::info)) {
     std::string to;
-    for (const auto& recipient : envelope_.recipients) {
+    for (const auto& recipient : shown_->envelope.recipients) {
       if (!to.empty()) to += ',';
       mail::append_mailbox(to, recipient.address);
       if (to.size() > 2000) {
@@ -254,14 +283,14 @@ base::task<reply> smtp_session::answer(const smtp::message_end_question& questio
       }
     }
     log(log_level::info, accepted ? "message.accepted" : "message.refused",
-        {{"from", address_or_null(envelope_.sender)},
+        {{"from", address_or_null(shown_->envelope.sender)},
          {"to", to},
          {"recipients", question.recipients},
          {"size", question.size},
          {"reply", decision.to_string()}});
   }
-  message_.clear(kept_between_messages);
-  envelope_ = {};
+  shown_->message.clear(kept_between_messages);
+  shown_->envelope = {};
   co_return decision;
 }
 
@@ -272,7 +301,7 @@ base::task<void> smtp_session::authenticate(const smtp::auth_question& question)
       exporter_ = stream_.tls_exporter().value_or(std::string());
       end_point_ = stream_.tls_server_end_point().value_or(std::string());
     }
-    origin_ = {facts_.remote, service_.name, facts_.session_id, stream_.is_tls(), exporter_, end_point_};
+    origin_ = {shown_->facts.remote, service_.name, shown_->facts.session_id, stream_.is_tls(), exporter_, end_point_};
   }
   auth_result result;
   try {
@@ -292,8 +321,8 @@ base::task<void> smtp_session::authenticate(const smtp::auth_question& question)
   }
   exchange_.reset();
   if (result.what == auth_result::kind::success) {
-    facts_.account = result.account;
-    facts_.login = result.login;
+    shown_->facts.account = result.account;
+    shown_->facts.login = result.login;
     count("logins.accepted");
     log(log_level::info, "login.accepted", {{"login", result.login}, {"mechanism", question.mechanism}});
     machine_.answer(smtp::auth_success{result.data});
@@ -309,14 +338,16 @@ base::task<void> smtp_session::authenticate(const smtp::auth_question& question)
 }
 
 void smtp_session::store(const smtp::message_data& data) {
-  if (!message_.append(data.bytes)) machine_.refuse_message(replies::no_space);
+  if (observer_) observer_->octets(data.bytes);
+  if (!shown_->message.append(data.bytes)) machine_.refuse_message(replies::no_space);
 }
 
 void smtp_session::drop_transaction() noexcept {
   in_message_ = false;
-  message_.clear(kept_between_messages);
-  if (std::exchange(in_transaction_, false)) service_.handler->reset(facts_);
-  envelope_ = {};
+  observer_.reset();
+  shown_->message.clear(kept_between_messages);
+  if (std::exchange(in_transaction_, false)) service_.handler->reset(shown_->facts);
+  shown_->envelope = {};
 }
 
 void smtp_session::count(std::string_view what) {
@@ -325,8 +356,8 @@ void smtp_session::count(std::string_view what) {
 
 void smtp_session::log(log_level level, std::string_view event, std::initializer_list<base::log_field> more) {
   if (!service_.log->enabled(level)) return;
-  const std::string peer = facts_.remote.address.to_string();
-  std::vector<base::log_field> fields{{"session", facts_.session_id}, {"peer", peer}};
+  const std::string peer = shown_->facts.remote.address.to_string();
+  std::vector<base::log_field> fields{{"session", shown_->facts.session_id}, {"peer", peer}};
   fields.insert(fields.end(), more.begin(), more.end());
   service_.log->write(level, service_.name + "." + std::string(event), fields);
 }

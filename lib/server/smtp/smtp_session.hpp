@@ -41,12 +41,23 @@ class smtp_session {
   void count(std::string_view what);
   void log(base::log_level level, std::string_view event, std::initializer_list<base::log_field> more);
 
+  // What the handler is shown. A stage of its chain that goes on after its time limit keeps all of it as it is
+  // (session_facts::owner), and the session works on with another.
+  struct shown {
+    explicit shown(message_buffer::options how) : message(std::move(how)) {}
+    session_facts facts;
+    smtp_envelope envelope;
+    envelope_recipient candidate;
+    message_buffer message;
+  };
+  void let_go_of_shared();
+  std::shared_ptr<filter::message_observer> watch_message() noexcept;
+
   net::stream stream_;
   const smtp_service& service_;
   machine machine_;
-  session_facts facts_;
-  smtp_envelope envelope_;
-  message_buffer message_;
+  std::shared_ptr<shown> shown_;
+  std::shared_ptr<filter::message_observer> observer_;  // of the message that arrives; null: nobody
   std::unique_ptr<char[]> input_;
   std::unique_ptr<auth_exchange> exchange_;
   auth_origin origin_;
