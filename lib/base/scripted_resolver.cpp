@@ -77,11 +77,18 @@ scripted_resolver& scripted_resolver::add_failure(std::string_view name, dns_typ
   return *this;
 }
 
+scripted_resolver& scripted_resolver::add_failure(std::string_view name) {
+  std::lock_guard lock(mutex_);
+  failing_names_.push_back(normal(name));
+  return *this;
+}
+
 void scripted_resolver::clear() {
   std::lock_guard lock(mutex_);
   answers_.clear();
   aliases_.clear();
   names_.clear();
+  failing_names_.clear();
   asked_.clear();
 }
 
@@ -119,7 +126,7 @@ dns_answer scripted_resolver::look_up(std::string name, dns_type type) const {
       const auto found = answers_.find({name, type});
       if (found != answers_.end())
         out = found->second;
-      else
+      else if (std::ranges::find(failing_names_, name) == failing_names_.end())
         out.status = std::ranges::find(names_, name) != names_.end() ? dns_status::no_data : dns_status::no_name;
       if (aliased) out.canonical_name = name;
       return out;

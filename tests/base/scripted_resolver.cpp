@@ -18,6 +18,7 @@ TEST_CASE("answers of each kind") {
   dns.add_alias("www.example.org", "web.example.org").add_address("web.example.org", "192.0.2.3");
   dns.add_alias("a.example", "b.example").add_alias("b.example", "a.example");
   dns.add_name("empty.example").add_failure("broken.example", dns_type::mx);
+  dns.add_failure("silent.example").add_txt("silent.example", "heard");
   dns.add("_25._tcp.mx1.example.org", dns_type::tlsa, {dns_tlsa{3, 1, 1, "digest"}}, true);
 
   const auto mx = ask(dns, "EXAMPLE.org", dns_type::mx);
@@ -38,7 +39,9 @@ TEST_CASE("answers of each kind") {
   CHECK(ask(dns, "empty.example", dns_type::a).status == dns_status::no_data);
   CHECK(ask(dns, "absent.example", dns_type::a).status == dns_status::no_name);
   CHECK(ask(dns, "broken.example", dns_type::mx).status == dns_status::failed);
-  CHECK(dns.asked().size() == 11);
+  CHECK(ask(dns, "silent.example", dns_type::txt).status == dns_status::found);
+  CHECK(ask(dns, "silent.example", dns_type::a).status == dns_status::failed);
+  CHECK(dns.asked().size() == 13);
   CHECK(dns.asked()[0] == scripted_resolver::question{"example.org", dns_type::mx});
 }
 

@@ -34,6 +34,8 @@ class scripted_resolver final : public resolver {
   scripted_resolver& add_name(std::string_view name);
   // Every question for this name and type answers dns_status::failed; as SERVFAIL and time-outs do.
   scripted_resolver& add_failure(std::string_view name, dns_type type);
+  // The same for every type of which the name has no records.
+  scripted_resolver& add_failure(std::string_view name);
   void clear();
 
   // From now on questions for `name` wait until release(). The driver's deadlines can be tested against that.
@@ -58,7 +60,7 @@ class scripted_resolver final : public resolver {
   mutable std::mutex mutex_;
   std::map<key, dns_answer> answers_;
   std::map<std::string, std::string> aliases_;
-  std::vector<std::string> names_, held_names_;
+  std::vector<std::string> names_, failing_names_, held_names_;
   std::vector<question> asked_;
   std::vector<completion<status>> held_;
 };

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "briefwerk/base/clock.hpp"
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/base/limits/mailauth.hpp"
 #include "briefwerk/base/resolver.hpp"
@@ -94,8 +95,10 @@ struct check_limits {
 
 struct check_options {
   check_limits limits;
-  bool explain = true;                             // ask DNS for the explanation of a fail
-  std::chrono::system_clock::time_point now = {};  // macro t; the epoch stands for the clock's time
+  bool explain = true;  // ask DNS for the explanation of a fail
+  // §4.6.4: a check that takes longer ends with temperror; looked at before each question.
+  std::chrono::seconds patience{base::limits::spf_seconds};
+  const base::clock* clock = nullptr;  // for patience and macro t; null: system_clock()
 };
 
 struct verdict {

@@ -11,6 +11,7 @@ inline constexpr unsigned spf_lookups = 10;                  // terms of one che
 inline constexpr unsigned spf_void_lookups = 2;              // of them without an answer
 inline constexpr unsigned spf_mx_names = 10;                 // of one mx mechanism
 inline constexpr unsigned spf_ptr_names = 10;                // of one ptr mechanism or macro
+inline constexpr unsigned spf_seconds = 20;                  // of one check
 inline constexpr std::size_t spf_record = 8192;              // octets; real ones have to fit a DNS answer
 inline constexpr std::size_t spf_explanation = 1024;         // octets after expansion; longer ones are dropped
 inline constexpr std::size_t spf_expansion = 16384;          // octets of one macro-string on its way to a name of 253
