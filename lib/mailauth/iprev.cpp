@@ -6,6 +6,8 @@
 #include <variant>
 
 #include "briefwerk/base/limits/mailauth.hpp"
+#include "mailauth/dns_name.hpp"
+#include "mailauth/printable.hpp"
 #include "mailauth/printable.hpp"
 
 namespace briefwerk::mailauth {
@@ -35,6 +37,7 @@ base::task<iprev_verdict> check_iprev(base::resolver& dns, base::ip_address ip, 
     if (left-- == 0) break;
     std::string name = record->name;
     if (name.ends_with('.')) name.pop_back();
+    if (!is_askable(name)) continue;
     const dns_answer addresses = co_await ask(dns, name, ip.is_v4() ? dns_type::a : dns_type::aaaa, trace.deeper());
     unsure = unsure || addresses.status == dns_status::failed;
     const bool back = std::ranges::any_of(addresses.records, [&ip](const base::dns_record& address) {

@@ -57,7 +57,9 @@ struct results_error {
   std::string problem;       // one line of printable ASCII
 };
 
-// The value of the field, folded or not; comments are skipped, one behind a result is kept. A field of more than
+// The value of the field, folded or not; comments are skipped, one behind a result is kept. Kinder than the grammar
+// where senders are careless: values may hold what should be quoted, a property may lack its ptype ("action=none" has
+// the type ""), a ";" may stand at the end. A field of more than
 // limits::authentication_results octets, limits::authentication_methods results, or
 // limits::authentication_properties properties of a result is refused.
 std::expected<authentication_results, results_error> parse_authentication_results(std::string_view value);
@@ -66,8 +68,8 @@ std::expected<authentication_results, results_error> parse_arc_authentication_re
 
 // The value, folded with CRLF at most at 78 octets where that is possible, without the final line end. Whatever the
 // values hold, the field is well formed: what cannot be said even in quotes (controls, octets that are not UTF-8)
-// is replaced by "?", keywords and names that are no tokens are left out with their result or property.
-// Comments may hold any text.
+// is replaced by "?"; what is named by no keyword (RFC 5321 §4.1.2) is left out, and so is a property of more than
+// limits::authentication_value octets; longer comments and reasons are cut.
 std::string to_value(const authentication_results& results);
 // The whole field, "Authentication-Results: …" CRLF, or "ARC-Authentication-Results: i=…" CRLF with an instance.
 std::string to_field(const authentication_results& results);
@@ -88,16 +90,18 @@ method_result result_of(const iprev_verdict& found, const base::ip_address& ip);
 // auth=pass smtp.auth=user, of a client that logged in (RFC 8601 §2.7.4).
 struct auth_facts {
   outcome result = outcome::pass;
-  std::string user;      // as it may be published; empty: not told
-  std::string mailfrom;  // the sender that the login allows; empty: not told
+  std::string user;       // as it may be published; empty: not told
+  std::string mechanism;  // becomes the comment: "SCRAM-SHA-256"; empty: not told
+  std::string mailfrom;   // the sender that the login allows; empty: not told
 };
 method_result result_of(const auth_facts& facts);
 
 struct dkim_facts {
   outcome result = outcome::none;
   std::string domain, identity, selector, algorithm;  // d= i= s= a=
-  std::string signature;  // b= in Base64: header.b tells its first eight characters or what RFC 6008 §4 asks for
-  std::string comment;    // "2048-bit key"
+  std::string signature;                              // b= in Base64, of which header.b tells the beginning (RFC 6008)
+  std::size_t signature_characters = 8;               // more where two signatures begin alike
+  std::string comment;                                // "2048-bit key"
   std::string reason;
 };
 method_result result_of(const dkim_facts& facts);

@@ -114,7 +114,8 @@ struct verdict {
   unsigned lookups = 0, void_lookups = 0;  // as counted against the limits
 };
 
-// §2.3, §2.4: each identity by itself. A null sender is postmaster@HELO. `dns` lives until the end of the task.
+// §2.3, §2.4: each identity by itself. A null sender is postmaster@HELO, and the verdict says identity::helo then.
+// `dns` lives until the end of the task.
 base::task<verdict> check_helo(base::resolver& dns, request what, tracer trace = {}, check_options options = {});
 base::task<verdict> check_mail_from(base::resolver& dns, request what, tracer trace = {}, check_options options = {});
 

@@ -6,6 +6,7 @@
 #include "briefwerk/mail/charset.hpp"
 #include "briefwerk/mailauth/spf.hpp"
 #include "mail/ascii.hpp"
+#include "mailauth/dns_name.hpp"
 #include "mailauth/printable.hpp"
 #include "mailauth/spf/evaluation.hpp"
 
@@ -65,7 +66,8 @@ task<verdict> check_helo(base::resolver& dns, request what, tracer trace, check_
 }
 
 task<verdict> check_mail_from(base::resolver& dns, request what, tracer trace, check_options options) {
-  std::string sender = what.sender.empty() ? "postmaster@" + what.helo : what.sender;
+  if (what.sender.empty()) return check_helo(dns, std::move(what), trace, options);  // §2.4
+  std::string sender = what.sender;
   return check(dns, std::move(what), identity::mail_from, std::move(sender), trace, options);
 }
 

@@ -6,6 +6,7 @@
 
 #include "briefwerk/mail/charset.hpp"
 #include "mail/ascii.hpp"
+#include "mailauth/dns_name.hpp"
 #include "mailauth/printable.hpp"
 
 namespace briefwerk::mailauth::spf {

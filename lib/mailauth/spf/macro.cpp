@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "mail/ascii.hpp"
+#include "mailauth/dns_name.hpp"
 #include "mailauth/printable.hpp"
 
 namespace briefwerk::mailauth::spf {
@@ -11,7 +12,6 @@ namespace {
 
 namespace ascii = mail::ascii;
 
-constexpr std::size_t longest_name = 253;
 constexpr unsigned most_labels = 1000;  // "keep" beyond it means all: no value has as many parts
 constexpr std::string_view delimiters = ".-+,/_=";
 
@@ -214,27 +214,12 @@ std::string expand(const macro_string& macros, const macro_values& values, std::
 
 std::string fit_name(std::string text) {
   if (text.ends_with('.')) text.pop_back();
-  while (text.size() > longest_name) {
+  while (text.size() > longest_dns_name) {
     const std::size_t dot = text.find('.');
     if (dot == std::string::npos) break;
     text.erase(0, dot + 1);
   }
   return text;
-}
-
-bool is_askable(std::string_view name) noexcept {
-  if (name.empty() || name.size() > longest_name) return false;
-  std::size_t label = 0;
-  for (const char c : name) {
-    if (ascii::is_8bit(c)) return false;
-    if (c == '.') {
-      if (label == 0) return false;
-      label = 0;
-    } else if (++label > 63) {
-      return false;
-    }
-  }
-  return label != 0;
 }
 
 }  // namespace briefwerk::mailauth::spf

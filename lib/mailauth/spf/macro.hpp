@@ -40,8 +40,4 @@ std::string expand(const macro_string& macros, const macro_values& values, std::
 // A name for DNS: without final dot, labels taken from the left until 253 octets are left (§7.3).
 std::string fit_name(std::string text);
 
-// Can DNS be asked for it? At most 253 octets of ASCII in labels of 1 to 63 octets. (§4.8 leaves it to us what becomes
-// of other names: they do not exist.)
-bool is_askable(std::string_view name) noexcept;
-
 }  // namespace briefwerk::mailauth::spf

@@ -21,6 +21,7 @@ inline constexpr unsigned iprev_names = 10;                  // names of one add
 inline constexpr std::size_t authentication_results = 65536; // octets of one field's value
 inline constexpr std::size_t authentication_methods = 256;   // results of one field
 inline constexpr std::size_t authentication_properties = 64; // of one result
+inline constexpr std::size_t authentication_value = 640;     // octets of one value as written, longer than any address
 inline constexpr std::size_t authentication_comment_depth = 32;
 
 // DMARC.
