@@ -8,7 +8,6 @@
 #include "briefwerk/base/limits/mailauth.hpp"
 #include "mailauth/dns_name.hpp"
 #include "mailauth/printable.hpp"
-#include "mailauth/printable.hpp"
 
 namespace briefwerk::mailauth {
 
