@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include "crypto/keys.hpp"
 #include "crypto/pbkdf2.hpp"
 
 namespace briefwerk::crypto {
@@ -78,6 +79,18 @@ class boringssl final : public base::crypto {
 
   void random(std::span<char> out) const noexcept override {
     RAND_bytes(reinterpret_cast<std::uint8_t*>(out.data()), out.size());
+  }
+
+  base::result<std::shared_ptr<const base::public_key>> parse_public_key(base::key_kind kind,
+                                                                         std::string_view octets) const override {
+    return parse_public(kind, octets);
+  }
+  base::result<std::shared_ptr<const base::private_key>> parse_private_key(std::string_view pem) const override {
+    return parse_private(pem);
+  }
+  base::result<std::shared_ptr<const base::private_key>> generate_key(base::key_kind kind,
+                                                                      unsigned bits) const override {
+    return generate_private(kind, bits);
   }
 };
 

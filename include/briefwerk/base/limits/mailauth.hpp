@@ -44,6 +44,7 @@ inline constexpr std::size_t dmarc_collected_rows = 50000;   // rows of all of t
 
 // DKIM (RFC 6376) and ARC (RFC 8617).
 inline constexpr std::size_t dkim_signatures = 10;           // of one message that are checked, from the top
+inline constexpr std::size_t dkim_body_hashes = 8;           // different ones of one message; l= makes one of its own
 inline constexpr std::size_t dkim_signature_size = 16384;    // the value of one DKIM-Signature or ARC field
 inline constexpr std::size_t dkim_tags = 50;                 // of one tag list
 inline constexpr std::size_t dkim_signed_fields = 500;       // names in one h= tag
