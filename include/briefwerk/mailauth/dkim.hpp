@@ -45,9 +45,9 @@ enum class dkim_errc {
   bad_body_length,       // l=
   bad_query_method,      // q= without dns/txt
   bad_time,              // t= or x=, or x= before t=
-  bad_copied_fields,     // z=
   bad_instance,          // i= of an ARC field: not 1 to 50
   bad_chain_status,      // cv=
+  forbidden_tag,         // h= of an ARC-Seal (RFC 8617 §4.1.3)
   // Key records, §3.6.1.
   bad_key_version,
   bad_key_type,   // k= is not known
@@ -185,26 +185,26 @@ struct dkim_signing_key {
   std::shared_ptr<const base::private_key> key;
 };
 
+const std::vector<std::string>& default_oversigned();  // From, To, Cc, Subject, Date, Message-ID, Reply-To, List-*
+const std::vector<std::string>& default_signed();      // Sender, In-Reply-To, Resent-*, MIME's fields, …
+
 struct dkim_sign_options {
   std::string domain;                  // d=, in any spelling
-  std::vector<dkim_signing_key> keys;  // one field each, in this order; their hashes are shared
+  std::vector<dkim_signing_key> keys;  // one field each, in this order; they share one pass over the message
   canonicalization header = canonicalization::relaxed;
   canonicalization body = canonicalization::relaxed;
   // Signed as often as present and once more, so that none can be added behind the signer (RFC 6376 §8.15).
-  std::vector<std::string> oversigned;  // empty: default_oversigned()
-  std::vector<std::string> signed_too;  // signed as often as present; empty: default_signed()
-  std::string identity;                 // i=; empty: left out
-  bool timestamp = true;                // t=
-  std::chrono::seconds lifetime{0};     // x= that long behind t=; 0: none
+  std::vector<std::string> oversigned = default_oversigned();
+  std::vector<std::string> signed_too = default_signed();  // signed as often as present
+  std::string identity;                                    // i=; empty: left out
+  bool timestamp = true;                                   // t=
+  std::chrono::seconds lifetime{0};                        // x= that long behind t=; 0: none
 };
-
-const std::vector<std::string>& default_oversigned();  // From, To, Cc, Subject, Date, Message-ID, Reply-To, List-*, …
-const std::vector<std::string>& default_signed();      // Sender, Resent-*, MIME's fields, …
 
 // Immutable and thread-safe.
 class dkim_signer {
  public:
-  // dkim_errc for settings that cannot work: domain, selector, identity, a weak key or none.
+  // dkim_errc for settings that cannot work: domain, selector, identity, field names, a weak key or none.
   static base::result<dkim_signer> make(dkim_sign_options options);
 
   // To be wanted of the message_hasher.

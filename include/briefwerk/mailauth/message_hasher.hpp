@@ -38,7 +38,8 @@ struct body_hash {
   std::uint64_t canonical_size = 0;  // octets of the whole canonical body, whatever the limit
 };
 
-// Why a message must not be signed (RFC 6376 §5.3, RFC 5322 §2.3): somebody on its way would change it.
+// Why a message must not be signed (RFC 6376 §5.3, RFC 5322 §2.3): somebody on its way would change it. The first two
+// are looked for only when a body hash was wanted: verifying needs none of them.
 struct message_defects {
   bool bare_line_end = false;     // CR or LF alone
   bool long_line = false;         // more than 998 octets
@@ -47,8 +48,10 @@ struct message_defects {
   bool any() const noexcept { return bare_line_end || long_line || header_too_large || broken_header; }
 };
 
+struct message_state;
+
 // For one message; used from one thread at a time. Memory: the header block (limits::header_block_size) and a fixed
-// amount for each distinct body hash, of which there are at most limits::dkim_signatures + limits::arc_sets + wanted.
+// amount for each different body hash, of which there are limits::dkim_body_hashes and those that are wanted.
 class message_hasher {
  public:
   // `wanted`: body hashes besides those of the message's own signatures. `crypto` must outlive it.
@@ -71,8 +74,8 @@ class message_hasher {
   const base::crypto& crypto() const noexcept;
 
  private:
-  struct state;
-  std::unique_ptr<state> state_;
+  friend struct message_access;  // the room's own view
+  std::unique_ptr<message_state> state_;
 };
 
 }  // namespace briefwerk::mailauth
