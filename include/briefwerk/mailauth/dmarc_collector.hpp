@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -41,64 +42,92 @@ struct message_facts {
 // could not be told, or DNS failed.
 std::optional<observation> observe(const evaluation& found, const message_facts& facts);
 
-// All that was seen of one policy domain in one UTC day.
+// All that was seen of one policy domain in one UTC day. Rows that are alike are one row with a count.
 class collection {
  public:
-  explicit collection(std::size_t max_rows = base::limits::dmarc_report_rows) : max_rows_(max_rows) {}
+  collection() = default;
+  collection(const collection& other);
+  collection& operator=(const collection&) = delete;
 
-  // Counts the message; the policy published last is the one that the report will show. Past max_rows different rows a
-  // message is only counted as left out.
-  void add(const observation& seen);
-  // Adds what encode() wrote. errc::corrupt; then nothing was added.
-  base::status merge(std::string_view octets);
-  // Self-contained octets of a versioned form (lib/mailauth/dmarc_collection.cpp describes it).
-  std::string encode() const;
+  // Counts the message; the policy published last is the one that the report will show. The number of the row, from
+  // 0 in the order of their first message; nothing when a new row does not fit under `most_rows`: then the message
+  // is only counted as left out.
+  std::optional<std::uint32_t> add(const observation& seen, std::size_t most_rows = base::limits::dmarc_report_rows);
 
-  bool empty() const noexcept { return rows_.empty(); }
-  std::size_t size() const noexcept { return rows_.size(); }
+  // The collection in pieces of octets: a head and its rows, each complete in itself and with a version in front
+  // (lib/mailauth/dmarc_collection.cpp has the form).
+  std::string encode_head() const;
+  std::string encode_row(std::uint32_t number) const;
+  // Puts pieces back in any order into an empty collection. errc::corrupt; then nothing changed.
+  base::status restore_head(std::string_view octets);
+  base::status restore_row(std::uint32_t number, std::string_view octets);
+
+  std::size_t size() const noexcept { return rows_.size(); }  // rows
+  std::vector<std::uint32_t> numbers() const;                 // of the rows
   std::uint64_t left_out() const noexcept { return left_out_; }
   const published_policy& published() const noexcept { return published_; }
   const std::vector<report_uri>& rua() const noexcept { return rua_; }
-  // Rows by source; messages that were left out are told in an <error>.
+
+  // Rows in the order of their sources; messages that were left out are told in an <error>.
   report make_report(report_metadata metadata) const;
 
  private:
-  std::size_t max_rows_;
+  struct counted {
+    std::uint32_t number = 0;
+    std::uint64_t count = 0;
+  };
   published_policy published_;
   std::vector<report_uri> rua_;
-  std::map<std::string, std::uint64_t> rows_;  // an encoded row and how often it was seen
+  std::map<std::string, counted> rows_;  // by the encoded row without its count
+  std::map<std::uint32_t, const std::string*> by_number_;
   std::uint64_t left_out_ = 0;
 };
 
-// Gathers in memory between two writes to a store. Thread-safe.
+// The collections of several days and domains, in memory. Each change is told to `keep` as a small row of octets, so
+// that a store can write it behind; restore() takes such rows back after a restart. Thread-safe; `keep` is called under
+// a lock, so it must be cheap and must not call the collector.
 class collector {
  public:
   struct bounds {
-    std::size_t domains = base::limits::dmarc_collected_domains;  // policy domains at one time
-    std::size_t rows = base::limits::dmarc_collected_rows;        // of all of them
+    std::size_t domains = base::limits::dmarc_collected_domains;          // of all days together
+    std::size_t rows = base::limits::dmarc_collected_rows;                // of all collections
+    std::size_t rows_of_one = base::limits::dmarc_collected_domain_rows;  // of one collection
   };
-  collector() : collector(bounds{}) {}
-  explicit collector(bounds limits) : bounds_(limits) {}
+  struct keeper {
+    std::function<void(std::string key, std::string value)> put;
+    std::function<void(std::string key)> erase;
+  };
 
-  // False when it is full; the message is then in no report.
+  collector() : collector(bounds{}) {}
+  explicit collector(bounds limits, keeper keep = {}) : bounds_(limits), keep_(std::move(keep)) {}
+
+  // False when there was no room: the message is in no row, and the report says so if it can.
   bool add(std::chrono::sys_seconds when, const observation& seen);
 
-  struct batch {
+  // Before the first add(). errc::corrupt for what put() never had; other rows are not affected.
+  base::status restore(std::string_view key, std::string_view value);
+
+  struct period {
     std::chrono::sys_days day;  // UTC
     std::string domain;         // policy domain
-    std::string octets;         // collection::encode()
+    auto operator<=>(const period&) const = default;
   };
-  // Everything gathered so far, which is forgotten here. Batches of one day and domain add up (collection::merge).
-  std::vector<batch> take();
-  // Puts back what could not be stored.
-  void give_back(std::vector<batch> batches);
+  // Days that are over before `today`, oldest first.
+  std::vector<period> finished(std::chrono::sys_days today) const;
+  // A copy; nothing when there is none.
+  std::optional<collection> find(const period& which) const;
+  void forget(const period& which);
   std::size_t rows() const;
 
  private:
-  using key = std::pair<std::chrono::sys_days, std::string>;
+  void keep(std::string key, std::string value) const {
+    if (keep_.put) keep_.put(std::move(key), std::move(value));
+  }
+
   bounds bounds_;
+  keeper keep_;
   mutable std::mutex mutex_;
-  std::map<key, collection> gathered_;
+  std::map<period, collection> gathered_;
   std::size_t rows_ = 0;
 };
 

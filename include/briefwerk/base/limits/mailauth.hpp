@@ -39,8 +39,9 @@ inline constexpr std::size_t dmarc_report_depth = 32;        // nested elements
 inline constexpr std::size_t dmarc_report_rows = 100000;     // of one report
 inline constexpr std::size_t dmarc_report_text = 4096;       // of one element; the rest is cut
 inline constexpr std::size_t dmarc_report_results = 100;     // DKIM results of one row (RFC 9990 §3.1.3), SPF results, reasons
-inline constexpr std::size_t dmarc_collected_domains = 10000; // policy domains between two writes to the store
-inline constexpr std::size_t dmarc_collected_rows = 50000;   // rows of all of them
+inline constexpr std::size_t dmarc_collected_domains = 10000; // policy domains whose rows wait for their day's end
+inline constexpr std::size_t dmarc_collected_rows = 50000;   // of all of them
+inline constexpr std::size_t dmarc_collected_domain_rows = 10000; // of one
 
 // DKIM (RFC 6376) and ARC (RFC 8617).
 inline constexpr std::size_t dkim_signatures = 10;           // of one message that are checked, from the top
