@@ -79,7 +79,7 @@ task<evaluation::host_result> evaluation::check_host(std::string domain, tracer 
   bool has_all = false;
   for (const mechanism& each : rules.mechanisms) {
     has_all = has_all || each.kind == mechanism_kind::all;
-    const match matched = co_await try_mechanism(each, domain, trace.deeper());
+    const match matched = co_await try_mechanism(each, domain, trace);
     if (matched == match::no) continue;
     if (matched == match::yes) {
       out = {each.result, each.text, domain, rules.explanation};
@@ -150,7 +150,7 @@ task<evaluation::host_result> evaluation::follow_redirect(const macro_string& ta
   const std::expected<std::string, match> name = co_await target_name(target, domain, trace);
   if (name) {
     trace.step(self, [&] { return "nothing of " + domain + " matches; redirect to " + *name; });
-    out = co_await check_host(*name, trace.deeper());
+    out = co_await check_host(*name, trace);
   } else if (name.error() == match::no) {
     problem_ = "no such name";
   } else {
@@ -201,7 +201,7 @@ task<std::string> evaluation::explain(const macro_string& spec, const std::strin
 }
 
 task<dns_answer> evaluation::question(std::string name, dns_type type, tracer trace) {
-  if (clock_.steady() <= deadline_) co_return co_await ask(dns_, std::move(name), type, trace.deeper());
+  if (clock_.steady() <= deadline_) co_return co_await ask(dns_, std::move(name), type, trace);
   late_ = true;
   trace.step(self, [&] { return "the check takes longer than " + std::to_string(options_.patience.count()) + " s"; });
   co_return dns_answer();
@@ -265,9 +265,10 @@ task<evaluation::match> evaluation::try_mechanism(const mechanism& which, const 
   }
   if (!count_lookup()) co_return match::permerror;
   trace.step(self, [&] { return which.text + " of " + domain; });
+  const tracer inner = trace.deeper();
   std::string target = domain;
   if (which.domain) {
-    std::expected<std::string, match> name = co_await target_name(*which.domain, domain, trace);
+    std::expected<std::string, match> name = co_await target_name(*which.domain, domain, inner);
     if (!name) {
       if (name.error() != match::no || which.kind != mechanism_kind::include) co_return name.error();
       co_return failed(outcome::permerror, which.text + ": no such name");  // §5.2: none becomes permerror
@@ -277,19 +278,19 @@ task<evaluation::match> evaluation::try_mechanism(const mechanism& which, const 
   match out = match::no;
   switch (which.kind) {
     case mechanism_kind::include:
-      out = co_await try_include(target, trace);
+      out = co_await try_include(target, inner);
       break;
     case mechanism_kind::a:
-      out = co_await try_addresses(target, which, trace);
+      out = co_await try_addresses(target, which, inner);
       break;
     case mechanism_kind::mx:
-      out = co_await try_mx(target, which, trace);
+      out = co_await try_mx(target, which, inner);
       break;
     case mechanism_kind::ptr:
-      out = co_await try_ptr(target, trace);
+      out = co_await try_ptr(target, inner);
       break;
     default:
-      out = co_await try_exists(target, trace);
+      out = co_await try_exists(target, inner);
       break;
   }
   co_return out;
