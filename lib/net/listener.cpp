@@ -13,6 +13,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "briefwerk/base/limits.hpp"
 #include "net/event_loop.hpp"
 #include "net/socket_address.hpp"
 
@@ -52,8 +53,7 @@ class acceptor final : public stop_listener, public std::enable_shared_from_this
         loop_(thread.internals()),
         socket_(loop_.context, fd),
         timer_(loop_.context),
-        limits_(options.limits),
-        refusal_(options.refusal),
+        options_(options),
         on_accept_(std::move(on_accept)),
         gate_(std::move(through)) {}
 
@@ -105,19 +105,108 @@ class acceptor final : public stop_listener, public std::enable_shared_from_this
 
   void take(descriptor fd, const sockaddr_storage& from) {
     const base::endpoint peer = to_endpoint(from);
+    const auto& proxies = options_.proxies.networks;
+    const bool is_proxy = std::any_of(proxies.begin(), proxies.end(),
+                                      [&](const base::ip_network& one) { return one.contains(peer.address); });
+    if (!is_proxy) return admit(std::move(fd), peer);
+    if (proxied_ >= base::limits::proxy_headers_pending) return;
+    stream made(thread_, fd.release());
+    made.set_peer(peer);
+    base::spawn_here(thread_, take_proxied(shared_from_this(), std::move(made)));
+  }
+
+  void admit(descriptor fd, const base::endpoint& peer) {
+    std::shared_lock passing(gate_->mutex);
     std::shared_ptr<detail::connection_permit> permit;
-    if (limits_ != nullptr) {
-      permit = limits_->admit(peer.address);
-      if (permit == nullptr) {
-        if (!refusal_.empty()) (void)::send(fd.get(), refusal_.data(), refusal_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        return;
-      }
-    }
+    if (!gate_->open || !may_come(fd.get(), peer, permit)) return;
     stream made(thread_, fd.release());
     made.set_peer(peer);
     made.attach(std::move(permit));
+    on_accept_(std::move(made), thread_);
+  }
+
+  // False: the peer may not come in, and was told so.
+  bool may_come(int fd, const base::endpoint& peer, std::shared_ptr<detail::connection_permit>& permit) const {
+    std::optional<std::string> refused;
+    if (options_.turn_away) refused = options_.turn_away(peer);
+    if (!refused && options_.limits != nullptr) {
+      permit = options_.limits->admit(peer.address);
+      if (permit == nullptr) refused = options_.refusal;
+    }
+    if (!refused) return true;
+    if (!refused->empty()) (void)::send(fd, refused->data(), refused->size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return false;
+  }
+
+  static base::task<void> take_proxied(std::shared_ptr<acceptor> self, stream made) {
+    ++self->proxied_;
+    const base::endpoint proxy = made.peer();
+    const auto header = co_await read_header(made, self->options_.proxies.wait);
+    --self->proxied_;
+    self->admit_proxied(std::move(made), proxy, header);
+  }
+
+  void admit_proxied(stream made, const base::endpoint& proxy, const result<proxy_header>& header) {
     std::shared_lock passing(gate_->mutex);
-    if (gate_->open) on_accept_(std::move(made), thread_);
+    if (!gate_->open || closed_) return;
+    if (header) {
+      if (header->forwarded) made.set_peer(header->forwarded->source);
+    } else if (options_.proxies.required || !may_lack_header(header.error())) {
+      if (options_.proxy_failed) options_.proxy_failed(proxy, header.error());
+      return;
+    }
+    std::shared_ptr<detail::connection_permit> permit;
+    if (!may_come(made.native_handle(), made.peer(), permit)) return;
+    made.attach(std::move(permit));
+    on_accept_(std::move(made), thread_);
+  }
+
+  // Silence until the deadline is what a peer sends that waits for our greeting.
+  static bool may_lack_header(std::error_code why) {
+    return why == base::errc::not_found || why == base::errc::timed_out;
+  }
+
+  static base::task<result<proxy_header>> read_header(stream& from, std::chrono::milliseconds wait) {
+    const auto found = co_await peek_header(from, wait);
+    wake_at(from, 1);
+    from.set_deadline(std::chrono::minutes(5));  // the default, see stream::set_deadline()
+    if (found) {
+      char taken[base::limits::proxy_header_v2];
+      (void)::recv(from.native_handle(), taken, found->size, MSG_DONTWAIT);
+    }
+    co_return found;
+  }
+
+  // The header is looked at where it lies in the socket: what turns out to be none is the session's, untouched.
+  static base::task<result<proxy_header>> peek_header(stream& from, std::chrono::milliseconds wait) {
+    const auto until = std::chrono::steady_clock::now() + wait;
+    for (std::size_t wanted = 1;;) {
+      wake_at(from, static_cast<int>(wanted));
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      if (left.count() <= 0) co_return fail(base::errc::timed_out);
+      from.set_deadline(left);
+      const status ready = co_await from.readable();
+      if (!ready) co_return fail(ready.error());
+      const auto seen = peek(from.native_handle(), wanted);
+      if (!seen) co_return fail(seen.error());
+      if (*seen) co_return **seen;
+    }
+  }
+
+  // Answers without a header where one may still come, when more than `wanted` octets are there; sets it so.
+  static result<std::optional<proxy_header>> peek(int fd, std::size_t& wanted) {
+    char octets[base::limits::proxy_header_v2];
+    const ssize_t got = ::recv(fd, octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+    if (got < static_cast<ssize_t>(wanted)) return fail(base::errc::end_of_stream);  // and nothing more will come
+    auto parsed = parse_proxy_header({octets, static_cast<std::size_t>(got)});
+    wanted = static_cast<std::size_t>(got) + 1;
+    return parsed;
+  }
+
+  // readable() ends when so many octets are there, or the peer has ended.
+  static void wake_at(const stream& where, int octets) {
+    ::setsockopt(where.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &octets, sizeof octets);
   }
 
   void back_off() {
@@ -131,8 +220,8 @@ class acceptor final : public stop_listener, public std::enable_shared_from_this
   io_thread::impl& loop_;
   loop_descriptor socket_;
   loop_timer timer_;
-  std::shared_ptr<connection_limits> limits_;
-  std::string refusal_;
+  const listener_options options_;
+  std::size_t proxied_ = 0;  // connections whose header is to come
   listener::accept_handler on_accept_;
   std::shared_ptr<gate> gate_;
   std::list<stop_listener*>::iterator place_;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/net/error.hpp"
 #include "briefwerk/net/io_threads.hpp"
+#include "briefwerk/net/proxy_protocol.hpp"
 #include "briefwerk/net/stream.hpp"
 
 namespace briefwerk::net {
@@ -40,6 +42,12 @@ struct listener_options {
   int backlog = 1024;
   std::shared_ptr<connection_limits> limits;  // null: none
   std::string refusal;                        // sent in the clear to whom the limits refuse: "421 4.7.0 ...\r\n"
+  proxy_options proxies;                      // whose PROXY headers are believed; the address they tell counts above
+  // Asked first for every connection, before anything is read or encrypted: a text turns the peer away, and is sent in
+  // the clear unless it is empty. Called on any thread of the listener; must be quick. Null: all may come in.
+  std::function<std::optional<std::string>(const base::endpoint& peer)> turn_away;
+  // A connection from one of `proxies` that ends for want of a header that can be believed; for the log.
+  std::function<void(const base::endpoint& proxy, std::error_code why)> proxy_failed;
 };
 
 class listener {
