@@ -4,7 +4,10 @@
 
 #include "briefwerk/server/account_authenticator.hpp"
 #include "briefwerk/server/authenticator.hpp"
+#include "briefwerk/server/ban_export.hpp"
+#include "briefwerk/server/guarded_authenticator.hpp"
 #include "briefwerk/server/imap_server.hpp"
+#include "briefwerk/server/login_guard.hpp"
 #include "briefwerk/server/mail_handler.hpp"
 #include "briefwerk/server/message_buffer.hpp"
 #include "briefwerk/server/passwords.hpp"

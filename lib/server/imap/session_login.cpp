@@ -75,7 +75,11 @@ void session::refuse_login(const auth_result& why, std::string_view mechanism) {
                      {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"login", why.login},
                       {"mechanism", mechanism}, {"temporary", unavailable}});
   login_->exchange.reset();
-  if (unavailable)
+  if (why.what == auth_result::kind::banned) {
+    // Not as a wrong password: the client would ask its user for another.
+    machine_.complete(condition::no, codes::unavailable, "Too many failed logins from this address");
+    machine_.abort(codes::alert, "Too many failed logins from this address: try again later");
+  } else if (unavailable)
     machine_.complete(condition::no, codes::unavailable, "Logins are not possible now");
   else
     machine_.complete(condition::no, codes::authentication_failed, "Name or password is wrong");

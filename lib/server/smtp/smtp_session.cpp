@@ -332,7 +332,7 @@ base::task<void> smtp_session::authenticate(const smtp::auth_question& question)
   log(log_level::warning, "login.refused", {{"login", result.login}, {"mechanism", question.mechanism}});
   switch (result.what) {
     case auth_result::kind::unavailable: machine_.answer(replies::auth_unavailable); break;
-    case auth_result::kind::banned: machine_.answer(replies::auth_too_many); break;
+    case auth_result::kind::banned: machine_.abort(replies::auth_too_many); break;
     default: machine_.answer(replies::auth_failed);
   }
 }
