@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-test_packages="doctest-dev libbenchmark-dev curl swaks libnet-ssleay-perl isync nsd procps python3-spf"
+test_packages="doctest-dev libbenchmark-dev curl swaks libnet-ssleay-perl isync nsd procps python3-spf haproxy nftables iproute2"
 # shellcheck disable=SC2086
 install_packages $build_packages $test_packages
 

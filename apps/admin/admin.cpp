@@ -25,6 +25,9 @@ const std::map<std::string_view, handler>& table() {
       {"queue.retry", commands::queue_retry},       {"queue.delete", commands::queue_delete},
       {"mailbox.list", commands::mailbox_list},     {"mailbox.export", commands::mailbox_export},
       {"mailbox.import", commands::mailbox_import}, {"status", commands::status},
+      {"ban.list", commands::ban_list},             {"ban.add", commands::ban_add},
+      {"ban.remove", commands::ban_remove},         {"ban.explain", commands::ban_explain},
+      {"ban.export", commands::ban_export},
   };
   return all;
 }
@@ -46,7 +49,7 @@ base::task<std::string> admin::execute(std::string line) {
   if (name == request.end() || !name->is_string()) co_return error("the request has no command");
   const auto found = table().find(name->get<std::string>());
   if (found == table().end()) co_return error("unknown command " + name->get<std::string>());
-  const commands::context with{store_, crypto_, metrics_, queue_changed_};
+  const commands::context with{store_, crypto_, metrics_, queue_changed_, guard_, nft_};
   try {
     json answer = co_await found->second(with, request);
     answer["ok"] = true;

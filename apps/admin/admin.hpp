@@ -6,10 +6,13 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/task.hpp"
+#include "briefwerk/server/ban_export.hpp"
+#include "briefwerk/server/login_guard.hpp"
 #include "briefwerk/store/local_store.hpp"
 
 namespace briefwerk::apps {
@@ -20,6 +23,12 @@ class admin {
   admin(store::local_store& store, const base::crypto& crypto, const base::metrics* metrics,
         std::function<void()> queue_changed);
 
+  // For the commands about bans. The guard outlives this; null: there is none.
+  void set_guard(server::login_guard* guard, server::nft_options nft) {
+    guard_ = guard;
+    nft_ = std::move(nft);
+  }
+
   // One request, one answer; both without line ends. Answers never hold credentials, nor content of messages but for
   // mailbox.export.
   base::task<std::string> execute(std::string request);
@@ -29,6 +38,8 @@ class admin {
   const base::crypto& crypto_;
   const base::metrics* metrics_;
   std::function<void()> queue_changed_;
+  server::login_guard* guard_ = nullptr;
+  server::nft_options nft_;
 };
 
 }  // namespace briefwerk::apps

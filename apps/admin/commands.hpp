@@ -24,6 +24,8 @@ struct context {
   const base::crypto& crypto;
   const base::metrics* metrics;
   const std::function<void()>& queue_changed;
+  server::login_guard* guard;     // null: there is none
+  const server::nft_options& nft;
 };
 
 // A key of the request; refused where it is missing or of another type.
@@ -60,6 +62,12 @@ base::task<json> queue_delete(const context& with, const json& request);
 base::task<json> mailbox_list(const context& with, const json& request);
 base::task<json> mailbox_export(const context& with, const json& request);
 base::task<json> mailbox_import(const context& with, const json& request);
+
+base::task<json> ban_list(const context& with, const json& request);
+base::task<json> ban_add(const context& with, const json& request);
+base::task<json> ban_remove(const context& with, const json& request);
+base::task<json> ban_explain(const context& with, const json& request);
+base::task<json> ban_export(const context& with, const json& request);
 
 base::task<json> status(const context& with, const json& request);
 

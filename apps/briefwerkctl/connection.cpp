@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "apps/admin/admin.hpp"
+#include "apps/config/conversions.hpp"
+#include "apps/store/open_guard.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 
@@ -49,6 +51,11 @@ class on_the_store final : public connection {
     if (!opened) throw failure(opened.error().text);
     store_ = std::move(*opened);
     commands_ = std::make_unique<admin>(*store_, *crypto_, nullptr, [] {});
+    if (!conf.login_guard.enabled) return;
+    auto guard = open_guard(conf, *store_, *crypto_, base::null_log(), nullptr);
+    if (!guard) throw failure(guard.error().text);
+    guard_ = std::move(*guard);
+    commands_->set_guard(guard_.get(), to_nft_options(conf));
   }
 
  protected:
@@ -58,6 +65,7 @@ class on_the_store final : public connection {
   std::unique_ptr<base::crypto> crypto_ = crypto::make_boringssl();
   base::metrics metrics_;
   std::unique_ptr<store::local_store> store_;
+  std::unique_ptr<server::login_guard> guard_;
   std::unique_ptr<admin> commands_;
 };
 

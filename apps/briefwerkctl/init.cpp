@@ -60,6 +60,8 @@ json init(const init_options& options) {
                     {"imap", addresses(options, 143)},
                     {"imaps", addresses(options, 993)}};
   conf["tls"] = {{"certificates", json::array({{{"certificate", certificate}, {"key", key}}})}};
+  // A webmail program on this machine logs in for everybody.
+  conf["login_guard"] = {{"allow", {"127.0.0.1", "::1"}}};
   conf["log"] = {{"file", "-"}, {"format", "text"}, {"level", "info"}};
   const std::string text = "// Configuration of briefwerkd. Every key: briefwerkd --schema. After a change: briefwerkd --check.\n" +
                            conf.dump(2) + "\n";

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/briefwerkctl/ban.hpp"
 #include "apps/briefwerkctl/connection.hpp"
 #include "apps/briefwerkctl/init.hpp"
 #include "apps/briefwerkctl/mail_files.hpp"
@@ -310,6 +311,50 @@ void add_mailbox(CLI::App& app, session& with) {
   in->callback([=, &with] { import_mailbox(with, *account, *mailbox, *path); });
 }
 
+void add_ban(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("ban", "Addresses that may not connect")->require_subcommand(1);
+  auto network = std::make_shared<std::string>();
+  auto duration = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
+  group->add_subcommand("list", "Show the bans, the next to end first")->callback([&with] {
+    const json answer = with.ask({{"command", "ban.list"}});
+    if (with.as_json) print_json(answer);
+    else print_bans(answer);
+  });
+  auto* add = group->add_subcommand("add", "Ban an address or a network at once");
+  add->add_option("network", *network, "192.0.2.1, 192.0.2.0/24, 2001:db8::/48")->required();
+  add->add_option("--for", *duration, "30s, 10m, 2h, 7d or a sum of them like 1d12h; without it until it is removed");
+  add->add_option("--reason", *reason, "For those who look at the list");
+  add->callback([=, &with] {
+    json request = {{"command", "ban.add"}, {"network", *network}, {"reason", *reason}};
+    if (!duration->empty()) request["seconds"] = parse_duration(*duration);
+    const json answer = with.ask(request);
+    with.said(answer, answer.at("network").get<std::string>() + " is banned");
+  });
+  auto* remove = group->add_subcommand("remove", "Lift the bans of an address or network, and forget what was counted");
+  remove->add_option("network", *network)->required();
+  remove->callback([=, &with] {
+    const json answer = with.ask({{"command", "ban.remove"}, {"network", *network}});
+    std::string text = answer.at("network").get<std::string>() + " is free";
+    if (answer.contains("still_banned_by")) text = "a ban is gone, but " + answer["still_banned_by"].get<std::string>() + " is banned too";
+    with.said(answer, text);
+  });
+  auto* explain = group->add_subcommand("explain", "What counts for an address, until when, and by which rule");
+  explain->add_option("address", *network)->required();
+  explain->callback([=, &with] {
+    const json answer = with.ask({{"command", "ban.explain"}, {"address", *network}});
+    if (with.as_json) print_json(answer);
+    else print_explanation(answer);
+  });
+  auto* out = group->add_subcommand("export", "Print the bans for a packet filter");
+  out->add_flag("--nft")->description("As text for nft -f -, which replaces the table briefwerk")->required();
+  out->callback([&with] {
+    const json answer = with.ask({{"command", "ban.export"}});
+    if (with.as_json) print_json(answer);
+    else print_text(answer.at("nft").get<std::string>());
+  });
+}
+
 void add_status(CLI::App& app, session& with) {
   app.add_subcommand("status", "What the server does, in figures")->callback([&with] {
     const json answer = with.ask({{"command", "status"}});
@@ -334,6 +379,7 @@ int main(int argc, char** argv) {
   add_alias(app, with);
   add_queue(app, with);
   add_mailbox(app, with);
+  add_ban(app, with);
   add_status(app, with);
   try {
     CLI11_PARSE(app, argc, argv);

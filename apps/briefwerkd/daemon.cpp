@@ -8,9 +8,11 @@
 
 #include "apps/admin/admin.hpp"
 #include "apps/admin/control_server.hpp"
+#include "apps/briefwerkd/guard_upkeep.hpp"
 #include "apps/briefwerkd/maintenance.hpp"
 #include "apps/briefwerkd/privileges.hpp"
 #include "apps/config/conversions.hpp"
+#include "apps/store/open_guard.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/log.hpp"
@@ -24,6 +26,7 @@
 #include "briefwerk/net/listener.hpp"
 #include "briefwerk/net/tls_context.hpp"
 #include "briefwerk/server/account_authenticator.hpp"
+#include "briefwerk/server/guarded_authenticator.hpp"
 #include "briefwerk/server/imap_server.hpp"
 #include "briefwerk/server/mail_handler.hpp"
 #include "briefwerk/server/smtp_server.hpp"
@@ -49,6 +52,13 @@ class delivered final : public server::message_sink {
   delivery::local_delivery& where_;
 };
 
+// What a banned address hears in the clear, before TLS; nothing where TLS comes first, for no client would show it.
+std::string refusal_text(std::string_view service, const std::string& hostname, const server::login_guard::refusal& why) {
+  if (service == "imap") return "* BYE [ALERT] " + why.text + "\r\n";
+  if (service != "smtp" && service != "submission") return {};
+  return (why.temporary ? "421 4.7.0 " : "554 5.7.1 ") + hostname + " " + why.text + "\r\n";
+}
+
 void log_verdict(base::log_sink& log, const filter::session_facts& session, const filter::decision& made) {
   log.log(log_level::info, "filter.verdict",
           {{"session", session.session_id},
@@ -71,6 +81,9 @@ struct daemon::impl {
   net::explained<void> assemble();
   server::smtp_service smtp_service_for(const std::string& name, protocol::smtp::server_role role, bool implicit_tls);
   server::imap_options imap_options_for(const std::string& name, bool implicit_tls);
+  net::explained<void> open_logins();
+  server::authenticator& authenticator();
+  net::listener_options listener_options_for(const std::string& service, std::string refusal);
   net::explained<void> bind_all(net::listener& where, const std::vector<base::endpoint>& addresses);
 
   config conf;
@@ -82,7 +95,9 @@ struct daemon::impl {
   std::unique_ptr<net::io_threads> threads;
   std::unique_ptr<store::local_store> store;
   std::unique_ptr<net::dns_resolver> resolver;
+  std::unique_ptr<server::login_guard> guard;  // null: switched off
   std::unique_ptr<server::account_authenticator> logins;
+  std::unique_ptr<server::guarded_authenticator> guarded;
   std::unique_ptr<filter::chain> chain;
   std::unique_ptr<delivery::local_delivery> local;
   std::unique_ptr<delivered> sink;
@@ -93,6 +108,7 @@ struct daemon::impl {
   std::unique_ptr<admin> administration;
   std::unique_ptr<control_server> control;
   std::unique_ptr<maintenance> upkeep;
+  std::unique_ptr<guard_upkeep> bans;
   std::shared_ptr<net::connection_limits> limits;
   std::unique_ptr<net::listener> smtp_listener, submission_listener, submissions_listener, imap_listener, imaps_listener;
 };
@@ -132,16 +148,36 @@ net::explained<void> daemon::impl::bind_all(net::listener& where, const std::vec
   return {};
 }
 
+net::listener_options daemon::impl::listener_options_for(const std::string& service, std::string refusal) {
+  net::listener_options made;
+  made.limits = limits;
+  made.refusal = std::move(refusal);
+  made.proxies = to_proxy_options(conf.listen, service);
+  made.proxy_failed = [this, service](const base::endpoint& proxy, std::error_code why) {
+    // Health checks only connect.
+    const auto level = why == base::errc::end_of_stream || why == net::errc::stopping ? log_level::debug : log_level::warning;
+    log->log(level, service + ".proxy_failed", {{"proxy", proxy.address.to_string()}, {"reason", why.message()}});
+  };
+  if (!conf.login_guard.enabled || (service == "smtp" && conf.login_guard.smtp == "accept")) return made;
+  made.turn_away = [this, service](const base::endpoint& peer) -> std::optional<std::string> {
+    const auto why = guard->turn_away(peer.address);
+    if (!why) return std::nullopt;
+    log->log(log_level::debug, "guard.refused", {{"peer", peer.address.to_string()}, {"service", service}});
+    return refusal_text(service, conf.hostname, *why);
+  };
+  return made;
+}
+
 net::explained<void> daemon::impl::bind() {
   limits = std::make_shared<net::connection_limits>(conf.limits.connections, conf.limits.connections_per_address);
-  const auto listener = [this](std::string refusal) {
-    return std::make_unique<net::listener>(net::listener_options{.limits = limits, .refusal = std::move(refusal)});
+  const auto listener = [this](const std::string& service, std::string refusal) {
+    return std::make_unique<net::listener>(listener_options_for(service, std::move(refusal)));
   };
-  smtp_listener = listener("421 4.7.0 Too many connections\r\n");
-  submission_listener = listener("421 4.7.0 Too many connections\r\n");
-  submissions_listener = listener({});
-  imap_listener = listener("* BYE [UNAVAILABLE] Too many connections\r\n");
-  imaps_listener = listener({});
+  smtp_listener = listener("smtp", "421 4.7.0 Too many connections\r\n");
+  submission_listener = listener("submission", "421 4.7.0 Too many connections\r\n");
+  submissions_listener = listener("submissions", {});
+  imap_listener = listener("imap", "* BYE [UNAVAILABLE] Too many connections\r\n");
+  imaps_listener = listener("imaps", {});
   const std::pair<net::listener*, const std::vector<base::endpoint>*> all[] = {
       {smtp_listener.get(), &conf.listen.smtp},
       {submission_listener.get(), &conf.listen.submission},
@@ -180,8 +216,8 @@ server::smtp_service daemon::impl::smtp_service_for(const std::string& name, pro
   made.tls = tls;
   made.implicit_tls = implicit_tls;
   if (submits) {
-    made.authenticator = logins.get();
-    made.protocol.mechanisms = logins->mechanisms(tls != nullptr);
+    made.authenticator = &authenticator();
+    made.protocol.mechanisms = made.authenticator->mechanisms(tls != nullptr);
   }
   made.log = log.get();
   made.metrics = &metrics;
@@ -193,7 +229,7 @@ server::smtp_service daemon::impl::smtp_service_for(const std::string& name, pro
 server::imap_options daemon::impl::imap_options_for(const std::string& name, bool implicit_tls) {
   server::imap_options made;
   made.mail = &store->mailboxes();
-  made.logins = logins.get();
+  made.logins = &authenticator();
   made.crypto = crypto.get();
   made.tls = tls;
   made.implicit_tls = implicit_tls;
@@ -208,11 +244,7 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   return made;
 }
 
-net::explained<void> daemon::impl::assemble() {
-  auto names = net::dns_resolver::create(*threads, {.servers = conf.delivery.dns_servers});
-  if (!names) return std::unexpected(names.error());
-  resolver = std::move(*names);
-
+net::explained<void> daemon::impl::open_logins() {
   auto secret = decoy_secret(conf.data, *crypto);
   if (!secret) return std::unexpected(secret.error());
   server::account_authenticator_options auth;
@@ -221,7 +253,25 @@ net::explained<void> daemon::impl::assemble() {
   auth.disabled = conf.auth.disabled_mechanisms;
   auth.recoverable_secrets = conf.auth.recoverable_passwords;
   logins = std::make_unique<server::account_authenticator>(store->directory(), *crypto, base::system_clock(), auth);
+  if (!conf.login_guard.enabled) return {};
+  auto opened = open_guard(conf, *store, *crypto, *log, &metrics);
+  if (!opened) return std::unexpected(opened.error());
+  guard = std::move(*opened);
+  guarded = std::make_unique<server::guarded_authenticator>(*logins, *guard, server::guarded_authenticator_options{}, &metrics);
+  return {};
+}
 
+server::authenticator& daemon::impl::authenticator() {
+  if (guarded) return *guarded;
+  return *logins;
+}
+
+net::explained<void> daemon::impl::assemble() {
+  auto names = net::dns_resolver::create(*threads, {.servers = conf.delivery.dns_servers});
+  if (!names) return std::unexpected(names.error());
+  resolver = std::move(*names);
+
+  if (auto opened = open_logins(); !opened) return opened;
   chain = std::make_unique<filter::chain>(filter::chain_options{
       .observer = [this](const auto& session, const auto& made) { log_verdict(*log, session, made); },
       .metrics = &metrics});
@@ -247,6 +297,7 @@ net::explained<void> daemon::impl::assemble() {
   runner = std::make_unique<delivery::queue_runner>(store->queue(), store->directory(), *resolver, *crypto,
                                                     base::system_clock(), std::move(queue));
   administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); });
+  administration->set_guard(guard.get(), to_nft_options(conf));
   auto listening = control_server::create(conf.control_path(), *administration, *log);
   if (!listening) return std::unexpected(listening.error());
   control = std::move(*listening);
@@ -289,6 +340,13 @@ void daemon::start() {
   all.imaps_listener->start(*all.threads, serve_imap_with(*all.imaps));
   all.runner->start((*all.threads)[0]);
   all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
+  if (all.guard) {
+    all.bans = std::make_unique<guard_upkeep>(
+        *all.guard, *all.log,
+        guard_upkeep::options{.hook = all.conf.login_guard.hook,
+                              .hook_every = std::chrono::seconds(all.conf.login_guard.hook_seconds),
+                              .nft = to_nft_options(all.conf)});
+  }
   all.control->start((*all.threads)[all.threads->size() - 1]);
   all.log->log(log_level::info, "server.started", {{"hostname", all.conf.hostname}, {"threads", all.threads->size()}});
 }
@@ -328,6 +386,7 @@ void daemon::stop(std::chrono::seconds grace) {
   all.threads->stop(std::chrono::ceil<std::chrono::milliseconds>(
       std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero())));
   all.upkeep.reset();
+  all.bans.reset();
   all.log->log(log_level::info, "server.stopped", {});
 }
 

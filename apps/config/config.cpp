@@ -82,6 +82,14 @@ class reader {
     });
   }
 
+  void networks(const char* key, std::vector<base::ip_network>& value, const char*) {
+    each(key, [&](const json& item, const std::string& where) {
+      auto parsed = item.is_string() ? base::ip_network::parse(item.get<std::string>()) : base::fail(base::errc::malformed);
+      if (parsed) value.push_back(*parsed);
+      else report(where, "must be an address or a network, like \"192.0.2.0/24\" or \"2001:db8::/32\"");
+    });
+  }
+
   template <class T>
   void object(const char* key, T& value, const char*) {
     if (const json* found = take(key)) read_object(*found, path_ + "/" + key, value);
@@ -166,6 +174,9 @@ class schema_writer {
     add(key, "array", meaning)["items"] = {{"type", "string"},
                                            {"pattern", "^([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$"}};
   }
+  void networks(const char* key, std::vector<base::ip_network>&, const char* meaning) {
+    add(key, "array", meaning)["items"] = {{"type", "string"}, {"pattern", "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$"}};
+  }
   template <class T>
   void object(const char* key, T&, const char* meaning) {
     json inner = of<T>();
@@ -196,9 +207,29 @@ class schema_writer {
   std::vector<std::string> required_;
 };
 
+// One service has one entry: which of two were to be believed?
+void check_proxies(const std::vector<proxy_config>& proxies, std::vector<config_error>& errors) {
+  std::set<std::string> taken;
+  std::size_t index = 0;
+  for (const proxy_config& one : proxies) {
+    const std::string where = "/listen/proxies/" + std::to_string(index++);
+    if (one.networks.empty()) errors.push_back({where + "/networks", "is empty: whose headers are to be believed?"});
+    for (const std::string& service : one.services.empty() ? all_services() : one.services) {
+      if (std::ranges::find(all_services(), service) == all_services().end())
+        errors.push_back({where + "/services", "\"" + service + "\" is no service: smtp, submission, submissions, imap, imaps"});
+      else if (!taken.insert(service).second)
+        errors.push_back({where + "/services", service + " stands in an entry before"});
+    }
+  }
+}
+
 // Rules that join several keys.
 void check_together(const config& conf, std::vector<config_error>& errors) {
   const listen_config& l = conf.listen;
+  check_proxies(l.proxies, errors);
+  if (conf.login_guard.allow.size() > base::limits::guard_allow) {
+    errors.push_back({"/login_guard/allow", "has more than " + std::to_string(base::limits::guard_allow) + " networks"});
+  }
   if (l.smtp.empty() && l.submission.empty() && l.submissions.empty() && l.imap.empty() && l.imaps.empty()) {
     errors.push_back({"/listen", "names no address: the server would do nothing"});
   }
@@ -215,6 +246,11 @@ void check_together(const config& conf, std::vector<config_error>& errors) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& all_services() {
+  static const std::vector<std::string> names = {"smtp", "submission", "submissions", "imap", "imaps"};
+  return names;
+}
 
 std::expected<config, std::vector<config_error>> parse_config(std::string_view text) {
   std::vector<config_error> errors;

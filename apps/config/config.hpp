@@ -30,8 +30,34 @@ struct tls_config {
   std::string minimum = "1.2";
 };
 
+struct proxy_config {
+  std::vector<base::ip_network> networks;
+  std::vector<std::string> services;  // empty: all
+  std::string missing = "refuse";     // "refuse", "accept"
+  std::uint64_t wait_seconds = 5;
+};
+
 struct listen_config {
   std::vector<base::endpoint> smtp, submission, submissions, imap, imaps;
+  std::vector<proxy_config> proxies;
+};
+
+struct login_guard_config {
+  bool enabled = true;
+  std::vector<base::ip_network> allow;
+  std::string smtp = "refuse";  // "refuse", "accept"
+  std::uint64_t failures = 5;
+  std::uint64_t networks = 8;
+  std::uint64_t window_minutes = 10;
+  std::uint64_t ban_minutes = 10;
+  std::uint64_t ban_growth = 4;
+  std::uint64_t longest_ban_hours = 24;
+  std::uint64_t repetition_days = 7;
+  std::uint64_t account_failures = 10;
+  std::uint64_t longest_delay_seconds = 15;
+  std::uint64_t addresses = 1u << 17;
+  std::vector<std::string> hook;
+  std::uint64_t hook_seconds = 10;
 };
 
 struct auth_config {
@@ -84,12 +110,16 @@ struct config {
   tls_config tls;
   log_config log;
   auth_config auth;
+  login_guard_config login_guard;
   limits_config limits;
   storage_config storage;
   delivery_config delivery;
 
   std::string control_path() const { return control.empty() ? data + "/control.sock" : control; }
 };
+
+// What `listen` can name.
+const std::vector<std::string>& all_services();
 
 struct config_error {
   std::string path;  // JSON pointer: "/listen/smtp/0"; empty for the file as a whole

@@ -1,5 +1,7 @@
 #include "apps/config/conversions.hpp"
 
+#include <algorithm>
+
 #include "briefwerk/mail/address.hpp"
 
 namespace briefwerk::apps {
@@ -25,6 +27,41 @@ net::tls_server_options to_tls_options(const tls_config& conf) {
   net::tls_server_options made;
   for (const auto& one : conf.certificates) made.certificates.push_back({one.certificate, one.key});
   made.minimum = conf.minimum == "1.3" ? net::tls_version::v1_3 : net::tls_version::v1_2;
+  return made;
+}
+
+server::login_guard_options to_guard_options(const login_guard_config& conf) {
+  server::login_guard_options made;
+  made.allow = conf.allow;
+  made.address_failures = static_cast<std::uint32_t>(conf.failures);
+  made.network_failures = static_cast<std::uint32_t>(conf.networks);
+  made.window = std::chrono::minutes(conf.window_minutes);
+  made.first_ban = std::chrono::minutes(conf.ban_minutes);
+  made.ban_growth = static_cast<std::uint32_t>(conf.ban_growth);
+  made.longest_ban = std::chrono::hours(conf.longest_ban_hours);
+  made.repetition = std::chrono::days(conf.repetition_days);
+  made.account_failures = static_cast<std::uint32_t>(conf.account_failures);
+  made.longest_delay = std::chrono::seconds(conf.longest_delay_seconds);
+  made.addresses = conf.addresses;
+  return made;
+}
+
+net::proxy_options to_proxy_options(const listen_config& conf, std::string_view service) {
+  for (const proxy_config& one : conf.proxies) {
+    if (!one.services.empty() && std::ranges::find(one.services, service) == one.services.end()) continue;
+    return {one.networks, one.missing == "refuse", std::chrono::seconds(one.wait_seconds)};
+  }
+  return {};
+}
+
+server::nft_options to_nft_options(const config& conf) {
+  server::nft_options made;
+  made.allow = conf.login_guard.allow;
+  const listen_config& l = conf.listen;
+  for (const auto* each : {&l.smtp, &l.submission, &l.submissions, &l.imap, &l.imaps}) {
+    if (each == &l.smtp && conf.login_guard.smtp == "accept") continue;
+    for (const base::endpoint& one : *each) made.ports.push_back(one.port);
+  }
   return made;
 }
 

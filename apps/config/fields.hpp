@@ -1,7 +1,7 @@
 #pragma once
 
 // The keys of the configuration: name, member, meaning, bounds. A visitor has
-//   text, number, flag, choice, endpoint lists, text lists, objects and lists of objects;
+//   text, number, flag, choice, endpoint lists, network lists, text lists, objects and lists of objects;
 // one visitor reads, another writes the schema.
 
 #include "apps/config/config.hpp"
@@ -31,12 +31,47 @@ void describe(Visitor& v, tls_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, proxy_config& c) {
+  v.networks("networks", c.networks, "Where the proxy connects from. Headers from elsewhere are never believed.");
+  v.texts("services", c.services, "Of smtp, submission, submissions, imap, imaps; empty: all.");
+  v.choice("missing", c.missing, {"refuse", "accept"},
+           "A connection from there without a header: refused, or served as one of the proxy's own, which for all but "
+           "submissions and imaps is known only after wait_seconds.");
+  v.number("wait_seconds", c.wait_seconds, 1, 60, "How long the header may take.");
+}
+
+template <class Visitor>
 void describe(Visitor& v, listen_config& c) {
   v.endpoints("smtp", c.smtp, "Mail from other servers (port 25, STARTTLS).");
   v.endpoints("submission", c.submission, "Mail from users (port 587, STARTTLS).");
   v.endpoints("submissions", c.submissions, "Mail from users (port 465, TLS from the start).");
   v.endpoints("imap", c.imap, "Mailboxes (port 143, STARTTLS).");
   v.endpoints("imaps", c.imaps, "Mailboxes (port 993, TLS from the start).");
+  v.objects("proxies", c.proxies, "Proxies that tell the real address by the PROXY protocol, version 1 or 2.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, login_guard_config& c) {
+  v.flag("enabled", c.enabled, "Ban addresses whose logins fail again and again.");
+  v.networks("allow", c.allow, "Never counted and never banned: the office, a webmail server.");
+  v.choice("smtp", c.smtp, {"refuse", "accept"},
+           "Port 25 for banned addresses: refused for the time being (421), so that a mail server there tries again after "
+           "the ban, or open, since nobody can log in there.");
+  v.number("failures", c.failures, 2, 1000, "Failed logins of one address (IPv6: one /64) that ban it.");
+  v.number("networks", c.networks, 2, 10000, "Failing /64s of one /48 that ban it.");
+  v.number("window_minutes", c.window_minutes, 1, 1440, "So many failures within this time; they are forgiven one by one.");
+  v.number("ban_minutes", c.ban_minutes, 1, 10080, "The first ban.");
+  v.number("ban_growth", c.ban_growth, 1, 100, "Each further ban is so many times as long.");
+  v.number("longest_ban_hours", c.longest_ban_hours, 1, 8760, "No ban is longer.");
+  v.number("repetition_days", c.repetition_days, 1, 365, "So long after its last ban an address is new again.");
+  v.number("account_failures", c.account_failures, 2, 1000,
+           "After so many failed logins of one account from unknown addresses its failing answers slow down.");
+  v.number("longest_delay_seconds", c.longest_delay_seconds, 0, 60, "They never take longer; 0: never slowed.");
+  v.number("addresses", c.addresses, 1024, 1u << 24, "Addresses remembered; 160 octets of memory each.");
+  v.texts("hook", c.hook,
+          "A program with its arguments that gets the bans for nftables on its standard input whenever they changed, for "
+          "instance /usr/sbin/nft -f -; empty: none.");
+  v.number("hook_seconds", c.hook_seconds, 1, 3600, "The least time between two runs of the hook; one that takes longer is ended.");
 }
 
 template <class Visitor>
@@ -101,6 +136,7 @@ void describe(Visitor& v, config& c) {
   v.object("tls", c.tls, "Certificates; read again on SIGHUP.");
   v.object("log", c.log, "Events; never content, subjects or credentials.");
   v.object("auth", c.auth, "Logins.");
+  v.object("login_guard", c.login_guard, "Who has to wait before he may try another password.");
   v.object("limits", c.limits, "Bounds.");
   v.object("storage", c.storage, "Memory of the store.");
   v.object("delivery", c.delivery, "Outgoing mail.");
