@@ -6,7 +6,7 @@
 
 namespace briefwerk::mailauth {
 namespace {
-constexpr std::size_t line_size = 76;
+constexpr std::size_t line_size = 73;
 }
 
 void field_writer::add(std::string_view text) {
@@ -23,7 +23,8 @@ void field_writer::fold() {
 void field_writer::begin(std::size_t size) {
   if (!first_) add(";");
   first_ = false;
-  if (column_ + 1 + size >= line_size)
+  // What follows b= begins a line: its value is not there yet.
+  if (column_ + 1 + size >= line_size || place_ + 1 == text_.size())
     fold();
   else
     add(" ");
@@ -56,18 +57,22 @@ void field_writer::base64(std::string_view name, std::string_view octets) {
 
 void field_writer::begin_signature() {
   if (!first_) add(";");
+  first_ = false;
   fold();
   add("b=");
+  place_ = text_.size();
 }
 
-void field_writer::end_signature(std::string_view octets) {
+void field_writer::end_signature(std::string_view octets, bool folded) {
+  std::string value;
   const std::string text = base::base64_encode(octets);
-  for (std::string_view rest = text; !rest.empty();) {
-    if (column_ >= line_size) fold();
-    const std::size_t size = std::min(rest.size(), line_size - column_);
-    add(rest.substr(0, size));
-    rest.remove_prefix(size);
+  std::size_t room = folded ? line_size - std::string_view("\tb=").size() : text.size();
+  for (std::string_view rest = text; !rest.empty(); room = line_size - 1) {
+    if (!value.empty()) value += "\r\n\t";
+    value += rest.substr(0, room);
+    rest.remove_prefix(std::min(room, rest.size()));
   }
+  text_.insert(place_, value);
   text_ += "\r\n";
 }
 

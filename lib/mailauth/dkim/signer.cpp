@@ -33,10 +33,6 @@ std::string quoted_printable(std::string_view text) {
   return out;
 }
 
-bool is_field_name(std::string_view name) noexcept {
-  return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f && c != ':' && c != ';'; });
-}
-
 // d=, s= and i= as they are written; the first that cannot be.
 std::error_code settle_names(dkim_sign_options& options) {
   auto domain = parse_domain_name(options.domain, 2);
@@ -60,6 +56,10 @@ void append_times(field_writer& field, const dkim_sign_options& options, std::ch
 }
 
 }  // namespace
+
+bool is_field_name(std::string_view name) noexcept {
+  return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f && c != ':' && c != ';'; });
+}
 
 std::error_code settle_key(dkim_signing_key& one) {
   auto selector = parse_domain_name(one.selector, 1);
@@ -100,13 +100,12 @@ std::string canonical_fields(const message_state& message, canonicalization how,
 }
 
 base::result<std::string> sign_field(field_writer field, canonicalization how, std::string data,
-                                     const base::private_key& key, const base::crypto& crypto) {
-  field.begin_signature();
-  const std::size_t end = value_of(field.text()).size();
-  append_canonical_signature(data, how, field.text(), end, end);
+                                     const base::private_key& key, const base::crypto& crypto, bool folded) {
+  const std::size_t place = field.signature_place() - (field.text().find(':') + 1);
+  append_canonical_signature(data, how, field.text(), place, place);
   const auto signature = key.sign(base::hash_kind::sha256, crypto.hash(base::hash_kind::sha256, data));
   if (!signature) return fail(signature.error());
-  field.end_signature(*signature);
+  field.end_signature(*signature, folded);
   return field.text();
 }
 
@@ -178,6 +177,7 @@ base::result<std::string> dkim_signer::sign(const message_hasher& message, std::
     append_times(field, options_, now);
     field.list("h", names);
     field.base64("bh", digest);
+    field.begin_signature();
     auto written = sign_field(std::move(field), options_.header, data, *one.key, state.crypto);
     if (!written) return written;
     out += *written;

@@ -13,6 +13,7 @@
 
 namespace briefwerk::mailauth {
 
+bool is_field_name(std::string_view name) noexcept;
 // The selector as it is written; bad_selector, no_key or weak_key.
 std::error_code settle_key(dkim_signing_key& one);
 dkim_algorithm algorithm_of(const base::private_key& key) noexcept;
@@ -21,8 +22,8 @@ std::error_code check_signable(const message_state& message, const body_hash_kin
 std::size_t count_fields(const message_state& message, std::string_view name) noexcept;
 // The fields that h= chooses, in canonical form.
 std::string canonical_fields(const message_state& message, canonicalization how, const std::vector<std::string>& names);
-// Completes `field` with b=, a signature over `data` and the field itself.
+// Completes `field`, which has an empty b=, with a signature over `data` and the field itself.
 base::result<std::string> sign_field(field_writer field, canonicalization how, std::string data,
-                                     const base::private_key& key, const base::crypto& crypto);
+                                     const base::private_key& key, const base::crypto& crypto, bool folded = true);
 
 }  // namespace briefwerk::mailauth
