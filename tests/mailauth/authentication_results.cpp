@@ -191,6 +191,13 @@ TEST_CASE("what is written can be read, and is one field whatever the values are
   CHECK(to_value(*again) == to_value(*parse_authentication_results(to_value(*again))));
 }
 
+TEST_CASE("what was read is written alike, octets that could not be said included") {
+  const auto first = parse_authentication_results("x.example; a=b header.from=y\xff@z.example");
+  REQUIRE(first);
+  CHECK(to_value(*first) == "x.example;\r\n a=b header.from=y?@z.example");
+  CHECK(to_value(*parse_authentication_results(to_value(*first))) == to_value(*first));
+}
+
 TEST_CASE("lines are folded at 78 octets") {
   authentication_results one;
   one.authserv_id = "mx.example.org";

@@ -33,11 +33,11 @@ std::string cut(std::string_view text) {
 }
 
 // pvalue = value / [ [ local-part ] "@" ] domain-name: an address needs no quotes, though "@" is no token.
-std::string written_value(std::string_view value) {
+std::string written_value(std::string_view raw) {
+  const std::string value = sayable(raw);  // first, so that what is read again is written alike
   const std::size_t at = value.rfind('@');
-  if (at != std::string_view::npos && mail::is_valid_utf8(value) &&
-      mail::is_domain(value.substr(at + 1), mail::utf8::allow)) {
-    if (at == 0 || mail::split_mailbox(value, mail::utf8::allow)) return std::string(value);
+  if (at != std::string::npos && mail::is_domain(std::string_view(value).substr(at + 1), mail::utf8::allow)) {
+    if (at == 0 || mail::split_mailbox(value, mail::utf8::allow)) return value;
   }
   return token_or_quoted(value);
 }
