@@ -263,7 +263,9 @@ std::string write_report_mail(const report& what, const report_mail& mail) {
   const auto field = [&](std::string_view name, std::string_view value) { mail::write_header_field(out, name, value); };
   const auto from = mail::parse_mailbox(mail.from, mail::utf8::allow);
   field("From", from ? mail::format_address(mail.from_name, *from) : mail.from);
-  field("To", mail.to);
+  std::string to;
+  for (const auto& one : mail.to) to += (to.empty() ? "" : ", ") + one;
+  field("To", to);
   field("Date", mail::format_date({mail.date, 0}));
   const auto domain = name_octets(what.published.domain);
   field("Subject", "Report Domain: " + domain + " Submitter: " + name_octets(mail.submitter) + " Report-ID: <" +

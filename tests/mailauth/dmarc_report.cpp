@@ -347,7 +347,7 @@ TEST_CASE("the mail that carries a report") {
   const auto what = sample();
   const report_mail mail{.from = "noreply-dmarc@mx.example",
                          .from_name = "Söhne",
-                         .to = "rua@example.org",
+                         .to = {"rua@example.org", "other@example.net"},
                          .submitter = "mx.example",
                          .message_id = "x@mx.example",
                          .boundary = "part",
@@ -360,7 +360,7 @@ TEST_CASE("the mail that carries a report") {
   const mail::header_block header(text);
   CHECK(mail::unfold(header.value("Subject")) ==
         "Report Domain: example.org Submitter: mx.example Report-ID: <20261125-example.org@mx.example>");
-  CHECK(mail::unfold(header.value("To")) == "rua@example.org");
+  CHECK(mail::unfold(header.value("To")) == "rua@example.org, other@example.net");
   CHECK(mail::decode_text(header.value("From")) == "Söhne <noreply-dmarc@mx.example>");
   CHECK(header.count("Auto-Submitted") == 1);
   for (std::size_t i = 0; i < text.size(); ++i)

@@ -119,11 +119,11 @@ std::string gzip(std::string_view octets);
 // receiver!policy-domain!begin!end[!id].xml.gz (RFC 7489 §7.2.1.1); what is no letter or digit in the id is left out.
 std::string report_file_name(std::string_view receiver, const report& what, std::string_view id = {});
 
-// The mail that carries one report: a text part and the compressed document. No recipient is told twice: one mail each.
+// The mail that carries one report: a text part and the compressed document.
 struct report_mail {
   std::string from;        // mailbox, ASCII
   std::string from_name;   // display name, UTF-8; may be empty
-  std::string to;          // mailbox
+  std::vector<std::string> to;   // mailboxes
   std::string submitter;   // domain of the receiver that reports
   std::string message_id;  // without angle brackets
   std::string boundary;    // of the MIME parts, 1 to 70 letters and digits; must not occur in the content
