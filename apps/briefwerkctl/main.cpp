@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
 
 #include "apps/briefwerkctl/ban.hpp"
 #include "apps/briefwerkctl/connection.hpp"
+#include "apps/briefwerkctl/dmarc.hpp"
 #include "apps/briefwerkctl/init.hpp"
 #include "apps/briefwerkctl/mail_files.hpp"
 #include "apps/briefwerkctl/output.hpp"
@@ -236,16 +238,17 @@ void add_queue(CLI::App& app, session& with) {
   remove->callback([&with, id] { with.said(with.ask({{"command", "queue.delete"}, {"id", *id}}), *id + " is gone"); });
 }
 
-void export_mailbox(const session& with, const std::string& account, const std::string& mailbox, mail_writer& out) {
+// Calls `use` with each message of a mailbox that can be read, and its answer; the number of those that cannot.
+std::uint64_t each_message(const session& with, const std::string& account, const std::string& mailbox,
+                           const std::function<void(const json& answer, std::string octets)>& use) {
   auto server = connect(with.load());
-  std::uint64_t after = 0, count = 0, damaged = 0;
+  std::uint64_t after = 0, damaged = 0;
   for (bool more = true; more;) {
     const json page = server->ask({{"command", "mailbox.export"}, {"account", account}, {"mailbox", mailbox}, {"after", after}});
     for (const auto& message : page.at("messages")) {
       auto octets = base::base64_decode(message.at("octets").get<std::string>());
       if (!octets) throw failure("a message did not arrive whole");
-      out.write({std::move(*octets), message.at("flags").get<std::vector<std::string>>(), message.at("date").get<std::int64_t>()});
-      ++count;
+      use(message, std::move(*octets));
     }
     for (const auto& one : page.at("damaged")) {
       ++damaged;
@@ -255,6 +258,15 @@ void export_mailbox(const session& with, const std::string& account, const std::
     after = page.at("last").get<std::uint64_t>();
     more = page.at("more").get<bool>();
   }
+  return damaged;
+}
+
+void export_mailbox(const session& with, const std::string& account, const std::string& mailbox, mail_writer& out) {
+  std::uint64_t count = 0;
+  const auto damaged = each_message(with, account, mailbox, [&](const json& message, std::string octets) {
+    out.write({std::move(octets), message.at("flags").get<std::vector<std::string>>(), message.at("date").get<std::int64_t>()});
+    ++count;
+  });
   out.finish();
   with.said({{"messages", count}, {"damaged", damaged}}, std::to_string(count) + " messages exported");
   if (damaged) throw failure(std::to_string(damaged) + " messages were left out");
@@ -355,6 +367,44 @@ void add_ban(CLI::App& app, session& with) {
   });
 }
 
+void add_dmarc(CLI::App& app, session& with) {
+  auto* group = app.add_subcommand("dmarc", "DMARC aggregate reports that others sent")->require_subcommand(1);
+  auto paths = std::make_shared<std::vector<std::string>>();
+  auto account = std::make_shared<std::string>();
+  auto mailbox = std::make_shared<std::string>("INBOX");
+  const auto read = [=, &with] {
+    if (paths->empty() == account->empty()) throw failure("give files, or --account");
+    report_reader reports;
+    for (const auto& path : *paths) reports.read_path(path);
+    std::uint64_t number = 0;
+    if (!account->empty())
+      each_message(with, *account, *mailbox, [&](const json&, std::string octets) {
+        reports.read_message(octets, *account + ", " + *mailbox + ", message " + std::to_string(++number));
+      });
+    return reports;
+  };
+  auto* report = group->add_subcommand("report", "What they say, by domain and source");
+  auto* list = group->add_subcommand("list", "Which there are");
+  for (auto* command : {report, list}) {
+    command->add_option("files", *paths, "XML, gzip, zip, messages, mbox files, Maildirs");
+    auto* of = command->add_option("--account", *account, "Messages of this account instead");
+    command->add_option("--mailbox", *mailbox, "Name of its mailbox")->needs(of);
+  }
+  const auto show = [&with](const report_reader& reports, const json& what, void (*print)(const json&)) {
+    if (with.as_json) print_json(what);
+    else print(what);
+    if (reports.unreadable() != 0) throw failure(std::to_string(reports.unreadable()) + " could not be read");
+  };
+  report->callback([=] {
+    const auto reports = read();
+    show(reports, reports.summary(), print_report_summary);
+  });
+  list->callback([=] {
+    const auto reports = read();
+    show(reports, reports.list(), print_report_list);
+  });
+}
+
 void add_status(CLI::App& app, session& with) {
   app.add_subcommand("status", "What the server does, in figures")->callback([&with] {
     const json answer = with.ask({{"command", "status"}});
@@ -380,6 +430,7 @@ int main(int argc, char** argv) {
   add_queue(app, with);
   add_mailbox(app, with);
   add_ban(app, with);
+  add_dmarc(app, with);
   add_status(app, with);
   try {
     CLI11_PARSE(app, argc, argv);
