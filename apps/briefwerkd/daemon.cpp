@@ -18,9 +18,11 @@
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/delivery/dmarc_reporter.hpp"
 #include "briefwerk/delivery/local_delivery.hpp"
 #include "briefwerk/delivery/queue_runner.hpp"
 #include "briefwerk/filter/chain.hpp"
+#include "briefwerk/mail/address.hpp"
 #include "briefwerk/net/dns_resolver.hpp"
 #include "briefwerk/net/io_threads.hpp"
 #include "briefwerk/net/listener.hpp"
@@ -79,6 +81,7 @@ struct daemon::impl {
   net::explained<void> bind();
   net::explained<void> open_store();
   net::explained<void> assemble();
+  net::explained<void> open_dmarc_reports();
   server::smtp_service smtp_service_for(const std::string& name, protocol::smtp::server_role role, bool implicit_tls);
   server::imap_options imap_options_for(const std::string& name, bool implicit_tls);
   net::explained<void> open_logins();
@@ -105,6 +108,7 @@ struct daemon::impl {
   server::smtp_service smtp, submission, submissions;
   std::unique_ptr<server::imap_service> imap, imaps;
   std::unique_ptr<delivery::queue_runner> runner;
+  std::unique_ptr<delivery::dmarc_reporter> dmarc_reports;  // null: switched off
   std::unique_ptr<admin> administration;
   std::unique_ptr<control_server> control;
   std::unique_ptr<maintenance> upkeep;
@@ -296,11 +300,30 @@ net::explained<void> daemon::impl::assemble() {
   queue.mailboxes = &store->mailboxes();
   runner = std::make_unique<delivery::queue_runner>(store->queue(), store->directory(), *resolver, *crypto,
                                                     base::system_clock(), std::move(queue));
+  if (auto done = open_dmarc_reports(); !done) return done;
   administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); });
   administration->set_guard(guard.get(), to_nft_options(conf));
   auto listening = control_server::create(conf.control_path(), *administration, *log);
   if (!listening) return std::unexpected(listening.error());
   control = std::move(*listening);
+  return {};
+}
+
+net::explained<void> daemon::impl::open_dmarc_reports() {
+  if (!conf.dmarc.reports.enabled) return {};
+  delivery::dmarc_reporter_options how;
+  how.address = conf.dmarc.reports.address.empty() ? "noreply-dmarc@" + conf.hostname : conf.dmarc.reports.address;
+  how.organisation = conf.dmarc.reports.organisation.empty() ? conf.hostname : conf.dmarc.reports.organisation;
+  how.contact = conf.dmarc.reports.contact;
+  if (!mail::parse_mailbox(how.address)) {
+    return std::unexpected(net::explained_error{make_error_code(base::errc::malformed),
+                                                "dmarc.reports.address is no address: " + how.address});
+  }
+  how.log = log.get();
+  dmarc_reports = std::make_unique<delivery::dmarc_reporter>(store->state("dmarc"), *local, *resolver,
+                                                             base::system_clock(), std::move(how));
+  if (auto done = dmarc_reports->load(); !done)
+    return std::unexpected(net::explained_error{done.error(), "cannot read what DMARC reports are made of"});
   return {};
 }
 
@@ -339,6 +362,7 @@ void daemon::start() {
   all.imap_listener->start(*all.threads, serve_imap_with(*all.imap));
   all.imaps_listener->start(*all.threads, serve_imap_with(*all.imaps));
   all.runner->start((*all.threads)[0]);
+  if (all.dmarc_reports) all.dmarc_reports->start((*all.threads)[0]);
   all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
   if (all.guard) {
     all.bans = std::make_unique<guard_upkeep>(

@@ -98,6 +98,17 @@ struct delivery_config {
   std::vector<base::endpoint> dns_servers;
 };
 
+struct dmarc_reports_config {
+  bool enabled = false;
+  std::string address;
+  std::string organisation;
+  std::string contact;
+};
+
+struct dmarc_config {
+  dmarc_reports_config reports;
+};
+
 struct config {
   std::string hostname;
   std::string data;
@@ -114,6 +125,7 @@ struct config {
   limits_config limits;
   storage_config storage;
   delivery_config delivery;
+  dmarc_config dmarc;
 
   std::string control_path() const { return control.empty() ? data + "/control.sock" : control; }
 };

@@ -123,6 +123,19 @@ void describe(Visitor& v, delivery_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, dmarc_reports_config& c) {
+  v.flag("enabled", c.enabled, "Send each domain that asks for it a daily report about mail in its name.");
+  v.text("address", c.address, "From address of reports; a domain that is signed for here. Empty: noreply-dmarc@ and the hostname.");
+  v.text("organisation", c.organisation, "Who reports; empty: the hostname.");
+  v.text("contact", c.contact, "Where to ask about reports: a web address, for instance.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, dmarc_config& c) {
+  v.object("reports", c.reports, "Aggregate reports to others (RFC 9990).");
+}
+
+template <class Visitor>
 void describe(Visitor& v, config& c) {
   v.text("hostname", c.hostname, "The server's own name, as in its MX record and its certificate.", needed::yes);
   v.text("data", c.data, "Folder of all mail, accounts and the queue.", needed::yes);
@@ -140,6 +153,7 @@ void describe(Visitor& v, config& c) {
   v.object("limits", c.limits, "Bounds.");
   v.object("storage", c.storage, "Memory of the store.");
   v.object("delivery", c.delivery, "Outgoing mail.");
+  v.object("dmarc", c.dmarc, "DMARC.");
 }
 
 }  // namespace briefwerk::apps
