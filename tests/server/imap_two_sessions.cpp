@@ -91,6 +91,61 @@ TEST_CASE("a renamed mailbox stays selected") {
   CHECK(has_line(two.command("NOOP"), "* 1 EXISTS"));
 }
 
+// SELECT of so many answers before their index is read; what follows waits for it.
+void fill(house& home, int messages) {
+  for (int i = 0; i < messages / 100; ++i) {
+    std::vector<briefwerk::store::message_source> pieces(100, {t::first_message, ""});
+    std::vector<briefwerk::store::local_target> targets(100, {.account = home.alice()});
+    REQUIRE(briefwerk::base::sync_wait(home.mail().append(std::move(pieces), std::move(targets))));
+  }
+}
+
+TEST_CASE("a large mailbox: commands right behind SELECT") {
+  house home(t::channel::plain, 2);
+  fill(home, 2500);
+  client c(home), other(home);
+  c.login();
+  other.login();
+  c.send("a SELECT INBOX\r\nb FETCH 2500 (UID FLAGS)\r\nc STORE 2500 +FLAGS (\\Deleted)\r\nd EXPUNGE\r\n");
+  const auto selected = c.until("a");
+  CHECK(has_line(selected, "* 2500 EXISTS"));
+  CHECK(has_part(selected, "[UNSEEN 1]"));
+  CHECK(has_part(selected, "[UIDNEXT 2501]"));
+  CHECK(has_line(c.until("b"), "* 2500 FETCH (UID 2500 FLAGS ())"));
+  CHECK(has_line(c.until("c"), "* 2500 FETCH (FLAGS (\\Deleted))"));
+  CHECK(has_line(c.until("d"), "* 2500 EXPUNGE"));
+
+  // Selected, and left again before anything else.
+  c.send("e SELECT INBOX\r\nf UNSELECT\r\ng EXAMINE INBOX\r\nh SEARCH UID 2499\r\ni LOGOUT\r\n");
+  CHECK(has_line(c.until("e"), "* 2499 EXISTS"));
+  CHECK(c.until("f").back().starts_with("f OK"));
+  CHECK(has_line(c.until("g"), "* 2499 EXISTS"));
+  CHECK(has_line(c.until("h"), "* SEARCH 2499"));
+  CHECK(c.until("i").back().starts_with("i OK"));
+
+  other.send("a SELECT INBOX\r\nb LOGOUT\r\n");
+  CHECK(has_line(other.until("a"), "* 2499 EXISTS"));
+  CHECK(other.until("b").back().starts_with("b OK"));
+}
+
+TEST_CASE("a large mailbox: what others do right after SELECT is told") {
+  house home(t::channel::plain, 2);
+  fill(home, 2300);
+  client one(home), two(home);
+  one.login();
+  two.login();
+  CHECK(has_line(one.command("SELECT INBOX"), "* 2300 EXISTS"));
+  two.send("a SELECT INBOX\r\nb STORE 2 +FLAGS.SILENT (\\Deleted)\r\nc EXPUNGE\r\n");
+  CHECK(has_line(two.until("c"), "* 2 EXPUNGE"));
+  one.send("i IDLE\r\n");
+  CHECK(one.line() == "* 2 EXPUNGE");
+  CHECK(one.line().starts_with("+"));
+  two.append("INBOX", t::first_message);
+  CHECK(one.line() == "* 2300 EXISTS");
+  one.send("DONE\r\n");
+  CHECK(one.line().starts_with("i OK"));
+}
+
 TEST_CASE("other accounts' mail is never seen") {
   house home;
   client alice(home), bob(home);

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <functional>
+
+#include "briefwerk/base/limits/store.hpp"
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/store/local_store.hpp"
@@ -7,6 +10,7 @@
 #include "briefwerk/store/rocksdb_engine.hpp"
 #include "store/engine_folder.hpp"
 #include "store/mailbox/keys.hpp"
+#include "store/mailbox/records.hpp"
 #include "store/mailbox_conformance.hpp"
 
 namespace {
@@ -145,6 +149,123 @@ TEST_CASE("another process's commits are seen at once") {
     CHECK(same(**left, **right));
   }
   CHECK(sync_wait(one->mailboxes().usage("a"))->used_messages == (*sync_wait(one->mailboxes().snapshot("a", inbox)))->count());
+}
+
+TEST_CASE("a large mailbox is opened before its index is read") {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const std::shared_ptr<engine> shared = make_memory_engine(&time);
+  const auto writer = make_local_store(shared, crypto(), time);
+  auto& mail = writer->mailboxes();
+  REQUIRE(sync_wait(mail.create_account("a")));
+  const auto inbox = sync_wait(mail.find("a", "INBOX"))->id;
+  for (int i = 0; i < 30; ++i)
+    REQUIRE(sync_wait(
+        mail.append(std::vector<message_source>(100, {"m", ""}), std::vector<local_target>(100, {.account = "a"}))));
+  const auto set = [&](std::uint32_t first, std::uint32_t last, flag_change how, mail::flag_set flags) {
+    REQUIRE(sync_wait(mail.change_flags("a", inbox, {{first, last}}, how, {flags, {}}, std::nullopt)));
+  };
+  using enum flag_change;
+  using namespace mail::flags;
+  struct row {
+    const char* why;
+    std::function<void()> change;
+    std::optional<std::uint32_t> first_unseen;
+  };
+  const row rows[] = {
+      {"all unseen", [] {}, 0},
+      {"all seen", [&] { set(1, UINT32_MAX, add, seen); }, std::nullopt},
+      {"one, in the middle of a page", [&] { set(1700, 1700, remove, seen); }, 1699},
+      {"the last of a page", [&] { set(1279, 1279, remove, seen); }, 1278},
+      {"one in the unfinished page",
+       [&] {
+         set(1, UINT32_MAX, add, seen);
+         set(2999, 2999, remove, seen);
+       },
+       2998},
+      {"behind removed ones",
+       [&] {
+         set(100, 300, add, deleted);
+         REQUIRE(sync_wait(mail.expunge("a", inbox, std::nullopt)));
+       },
+       2998 - 201},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.why);
+    row.change();
+    const auto expected = *sync_wait(mail.snapshot("a", inbox));
+    const auto reader = make_local_store(shared, crypto(), time);  // nothing in its cache
+    const auto opened = sync_wait(reader->mailboxes().open("a", inbox));
+    REQUIRE(opened);
+    CHECK(opened->now.messages == expected->count());
+    CHECK(opened->now.unseen == expected->unseen);
+    CHECK(opened->now.uid_next == expected->uid_next);
+    CHECK(opened->now.uid_validity == expected->uid_validity);
+    CHECK(opened->now.highest_modseq == expected->highest_modseq);
+    CHECK(opened->first_unseen == row.first_unseen);
+    REQUIRE_FALSE(opened->messages);
+    REQUIRE(opened->pending);
+    // What is committed meanwhile does not show: the messages are of the moment of opening.
+    set(1, 1, replace, row.first_unseen ? seen | flagged : seen);
+    const auto messages = sync_wait(opened->pending->get());
+    REQUIRE(messages);
+    testing::check_snapshot(**messages);
+    CHECK(same(**messages, *expected));
+    CHECK((*sync_wait(reader->mailboxes().snapshot("a", inbox)))->find(1)->flags != 0);
+
+    const auto again = sync_wait(mail.open("a", inbox));  // at hand
+    REQUIRE(again);
+    CHECK(again->messages);
+    CHECK(again->first_unseen.has_value() == row.first_unseen.has_value());
+  }
+  CHECK(sync_wait(mail.open("a", 999)).error() == errc::no_such_mailbox);
+  {
+    // Nobody waits for it any more, and the store ends.
+    const auto reader = make_local_store(shared, crypto(), time);
+    REQUIRE(sync_wait(reader->mailboxes().open("a", inbox)));
+    REQUIRE(sync_wait(reader->mailboxes().open("a", inbox)));
+  }
+  // An index that cannot be read.
+  transaction damage;
+  damage.write("a/a", [&](const view&, std::span<const blob_ref>, batch& out) -> base::status {
+    out.put(keys::of_mailbox(keys::page, inbox, 7u), "?");
+    return {};
+  });
+  REQUIRE(sync_wait(committer(*shared).commit(std::move(damage))));
+  const auto reader = make_local_store(shared, crypto(), time);
+  const auto opened = sync_wait(reader->mailboxes().open("a", inbox));
+  REQUIRE(opened);
+  CHECK(sync_wait(opened->pending->get()).error() == base::errc::corrupt);
+}
+
+TEST_CASE("an account has so many mailboxes and subscriptions, and no more") {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const std::shared_ptr<engine> shared = make_memory_engine(&time);
+  const auto store = make_local_store(shared, crypto(), time);
+  auto& mail = store->mailboxes();
+  REQUIRE(sync_wait(mail.create_account("a")));
+  const std::size_t initial = sync_wait(mail.list("a"))->size();
+  // As if they had been made and subscribed one by one.
+  transaction many;
+  many.write("a/a", [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+    for (std::size_t i = initial; i + 1 < base::limits::store_mailboxes; ++i) {
+      out.put(keys::of_name(keys::name, "n" + std::to_string(i)), encode(name_record{}));
+      out.put(keys::of_name(keys::subscribed, "n" + std::to_string(i)), "");
+    }
+    auto counters = decode_account((*now.get(keys::account))->view());
+    counters->list_version += 2 * base::limits::store_mailboxes;
+    out.put(keys::account, encode(*counters));
+    return {};
+  });
+  REQUIRE(sync_wait(committer(*shared).commit(std::move(many))));
+  CHECK(sync_wait(mail.create("a", "last", {})));
+  CHECK(sync_wait(mail.subscribe("a", "last", true)));
+  CHECK(sync_wait(mail.create("a", "too-many", {})).error() == base::errc::limit_exceeded);
+  CHECK(sync_wait(mail.rename("a", "last", "new/parents/too")).error() == base::errc::limit_exceeded);
+  CHECK(sync_wait(mail.subscribe("a", "too-many", true)).error() == base::errc::limit_exceeded);
+  REQUIRE(sync_wait(mail.remove("a", "last")));
+  REQUIRE(sync_wait(mail.subscribe("a", "last", false)));
+  CHECK(sync_wait(mail.create("a", "instead", {})));
+  CHECK(sync_wait(mail.subscribe("a", "instead", true)));
 }
 
 // Heads of format 1, and no rows F: the flags are those in the pages.

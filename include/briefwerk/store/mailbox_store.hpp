@@ -101,6 +101,13 @@ class mailbox_snapshot {
 };
 using snapshot_ptr = std::shared_ptr<const mailbox_snapshot>;
 
+// A snapshot that is still being read, of the moment at which it was asked for.
+class pending_snapshot {
+ public:
+  virtual ~pending_snapshot() = default;
+  virtual base::task<base::result<snapshot_ptr>> get() = 0;  // this must live until the answer
+};
+
 struct mailbox_info {
   mailbox_id id = 0;
   std::string name;  // UTF-8, levels separated by '/'; "INBOX" in capitals
@@ -114,6 +121,16 @@ struct mailbox_status {
   std::uint32_t messages = 0, unseen = 0, deleted = 0, uid_next = 1, uid_validity = 0;
   std::uint64_t highest_modseq = 1, size = 0;
 };
+
+// What SELECT tells of a mailbox. Its messages, of the same moment, are here already or on their way.
+struct opened_mailbox {
+  mailbox_status now;
+  std::vector<std::string> keywords;
+  std::optional<std::uint32_t> first_unseen;  // as index
+  snapshot_ptr messages;                      // null: `pending` brings them
+  std::shared_ptr<pending_snapshot> pending;
+};
+opened_mailbox opened(snapshot_ptr messages);
 
 // Flags of a request: system bits and keyword names (the store finds or makes their slots; names compare without case).
 struct flag_list {
@@ -192,7 +209,8 @@ class mailbox_store {
   virtual base::task<base::result<std::vector<mailbox_info>>> list(account_id account) = 0;  // by name, INBOX first
   virtual base::task<base::result<mailbox_info>> find(account_id account, std::string name) = 0;
   // Makes missing parents, as mailboxes that can be selected. Names are UTF-8, brought to NFC; "inbox" as first level
-  // counts in any case. Errors: mailbox_exists, bad_mailbox_name.
+  // counts in any case. Errors: mailbox_exists, bad_mailbox_name; limit_exceeded past limits::store_mailboxes (so too
+  // rename and subscribe).
   virtual base::task<base::result<mailbox_info>> create(account_id account, std::string name,
                                                         std::optional<mail::special_use> use) = 0;
   // Children go along; subscriptions are by name and stay (RFC 9051 §6.3.6, §6.3.8). Renaming INBOX moves its messages
@@ -206,6 +224,13 @@ class mailbox_store {
   virtual base::task<base::result<mailbox_status>> status(account_id account, mailbox_id mailbox) = 0;
   // Answers from a cache when nothing changed or little did; does not suspend then.
   virtual base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) = 0;
+
+  // For SELECT, which needs less than the index of a large mailbox.
+  virtual base::task<base::result<opened_mailbox>> open(account_id account, mailbox_id mailbox) {
+    auto messages = co_await snapshot(std::move(account), mailbox);
+    if (!messages) co_return base::fail(messages.error());
+    co_return opened(std::move(*messages));
+  }
 
   // Delivery: one durable, atomic commit for all targets and the queue. The answer has one result for each target, in
   // order: a target over quota, or one whose mailbox is damaged, fails alone. When the commit itself fails, nothing was

@@ -149,6 +149,10 @@ void session::store_changed(store::mailbox_id mailbox) {
 }
 
 base::task<void> session::answer(const wire::question& question) {
+  if (opening_) {
+    const bool open = co_await finish_opening();
+    if (!open) co_return;
+  }
   if (auto* asked = std::get_if<wire::command_question>(&question)) {
     ++commands_;
     if (service_.counted.sessions == nullptr) {

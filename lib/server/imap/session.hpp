@@ -92,7 +92,10 @@ class session final : public watcher {
   // Tells the client what changed in the mailbox, where it may be told, and brings latest_ up to date. False: the
   // mailbox is gone, and the machine has been told to end.
   base::task<bool> refresh(bool may_expunge, bool by_uid);
-  void write_select_data(const store::mailbox_info& info);
+  void write_select_data(const store::mailbox_info& info, const store::opened_mailbox& opened);
+  // Waits for the messages of a large mailbox, which were not at hand when it was selected. False: they cannot be
+  // read, and the machine has been told to end.
+  base::task<bool> finish_opening();
   void leave_mailbox() noexcept;
   // Ends the command: what changed, then the tagged answer.
   base::task<void> finish(wire::condition how, std::string_view code, std::string_view text, bool may_expunge, bool by_uid);
@@ -155,6 +158,7 @@ class session final : public watcher {
 
   store::mailbox_id selected_ = 0;
   store::snapshot_ptr announced_, latest_;
+  std::shared_ptr<store::pending_snapshot> opening_;  // brings both: no command before
   // Messages whose flags the client knows up to this modseq, though announced_ is older.
   mail::uid_set told_;
   std::uint64_t told_modseq_ = 0;

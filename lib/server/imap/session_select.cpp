@@ -17,35 +17,31 @@ base::task<void> session::run(const wire::select_command& command) {
     machine_.complete(condition::no, codes::nonexistent, "Not a mailbox that can be selected");
     co_return;
   }
-  // Before the snapshot is taken, so that nothing slips in between.
-  if (!is_watching()) thread_.watch(mail(), account_, *this);
-  auto snapshot = co_await mail().snapshot(account_, info->id);
-  if (!snapshot) {
-    complete(refusal_of(snapshot.error()));
+  auto opened = co_await mail().open(account_, info->id);
+  if (!opened) {
+    complete(refusal_of(opened.error()));
     co_return;
   }
   selected_ = info->id;
   news_ = false;
-  announced_ = latest_ = std::move(*snapshot);
+  announced_ = latest_ = opened->messages;
+  if (!announced_) opening_ = opened->pending;
   machine_.selected(command.read_only);
-  write_select_data(*info);
+  write_select_data(*info, *opened);
   machine_.complete(condition::ok, command.read_only ? codes::read_only : codes::read_write, "Selected");
 }
 
 // RFC 9051 §6.3.2; UNSEEN and RECENT for those who have not enabled IMAP4rev2 (RFC 3501 §6.3.1).
-void session::write_select_data(const store::mailbox_info& info) {
+void session::write_select_data(const store::mailbox_info& info, const store::opened_mailbox& opened) {
   auto& out = machine_.output();
-  const auto& now = *announced_;
-  out.flags(now.keywords);
-  out.exists(static_cast<std::uint32_t>(now.count()));
+  const auto& now = opened.now;
+  out.flags(opened.keywords);
+  out.exists(now.messages);
   if (!machine_.is_rev2()) {
     out.recent(0);
-    if (now.unseen != 0) {
-      if (const auto first = now.first_unseen())
-        out.ok(codes::unseen(static_cast<std::uint32_t>(*first + 1)), "First unseen message");
-    }
+    if (opened.first_unseen) out.ok(codes::unseen(*opened.first_unseen + 1), "First unseen message");
   }
-  out.permanent_flags(machine_.is_read_only(), true, now.keywords);
+  out.permanent_flags(machine_.is_read_only(), true, opened.keywords);
   out.ok(codes::uid_validity(now.uid_validity), "UIDs valid");
   out.ok(codes::uid_next(now.uid_next), "Predicted next UID");
   if (options().offered.condstore) out.ok(codes::highest_modseq(now.highest_modseq), "Highest");
@@ -57,8 +53,20 @@ void session::write_select_data(const store::mailbox_info& info) {
   }
 }
 
+base::task<bool> session::finish_opening() {
+  const auto pending = std::move(opening_);
+  auto messages = co_await pending->get();
+  if (!messages) {
+    machine_.abort("", "The mailbox cannot be read");
+    co_return false;
+  }
+  announced_ = latest_ = std::move(*messages);
+  co_return true;
+}
+
 void session::leave_mailbox() noexcept {
   selected_ = 0;
+  opening_.reset();
   announced_.reset();
   latest_.reset();
   told_.clear();
@@ -80,7 +88,10 @@ base::task<void> session::run_close(bool expunges) {
   machine_.complete(condition::ok, "", "Closed");
 }
 
+// Who never idles looks at the mailbox with each command anyway, and nobody has to be woken for it.
 base::task<void> session::begin_idle() {
+  // Before the mailbox is looked at, so that nothing slips in between.
+  if (selected_ != 0 && !is_watching()) thread_.watch(mail(), account_, *this);
   const bool alive = co_await refresh(true, false);
   if (alive) machine_.continue_idle();
 }

@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "briefwerk/mail/header.hpp"
 #include "yield.hpp"
@@ -42,6 +43,30 @@ mail::flag_set bits_of(const wire::flag_list& list, std::span<const std::string>
       if (mail::equals_ignoring_case(keywords[slot], name)) bits |= mail::keyword_bit(static_cast<unsigned>(slot));
   return bits;
 }
+
+// Finds messages by ascending uid, without searching the mailbox for each that follows the one before.
+class ascending_finder {
+ public:
+  explicit ascending_finder(const store::mailbox_snapshot& in) noexcept : pages_(in.pages()) {}
+  // Null when there is none. `uid` is above that of the call before.
+  const store::message_entry* find(std::uint32_t uid) {
+    if (!pages_.empty() && pages_.front()->back().uid < uid) {
+      const auto is_before = [&](const auto& page) { return page->back().uid < uid; };
+      const bool next = pages_.size() > 1 && !is_before(pages_[1]);
+      const auto skipped = next ? 1 : std::partition_point(pages_.begin(), pages_.end(), is_before) - pages_.begin();
+      pages_ = pages_.subspan(static_cast<std::size_t>(skipped));
+      at_ = 0;
+    }
+    if (pages_.empty()) return nullptr;
+    const auto& page = *pages_.front();
+    while (page[at_].uid < uid) ++at_;
+    return page[at_].uid == uid ? &page[at_] : nullptr;
+  }
+
+ private:
+  std::span<const std::shared_ptr<const store::mailbox_snapshot::page>> pages_;
+  std::size_t at_ = 0;
+};
 
 bool begins_with(std::span<const std::string> all, std::span<const std::string> beginning) noexcept {
   return all.size() >= beginning.size() && std::equal(beginning.begin(), beginning.end(), all.begin());
@@ -123,15 +148,13 @@ void session::remember_silent(const wire::store_command& command, const selectio
   if (machine_.is_condstore() || !begins_with(latest_->keywords, announced_->keywords)) return;
   const auto bits = bits_of(command.flags, latest_->keywords);
   mail::uid_set told;
-  for (const auto& range : what.ranges) {
-    for (std::uint32_t i = range.first; i < range.last; ++i) {
-      const auto& entry = announced_->at(i);
-      while (!changed.empty() && changed.front() < entry.uid) changed = changed.subspan(1);
-      if (changed.empty() || changed.front() != entry.uid) continue;
-      const auto* const fresh = latest_->find(entry.uid);
-      if (fresh != nullptr && fresh->flags == applied(entry.flags, command.how, bits)) told.insert(entry.uid);
-    }
-  }
+  ascending_finder latest(*latest_);
+  wire::for_each_message(*announced_, what.ranges, [&](std::uint32_t, const store::message_entry& entry) {
+    while (!changed.empty() && changed.front() < entry.uid) changed = changed.subspan(1);
+    if (changed.empty() || changed.front() != entry.uid) return;
+    const auto* const fresh = latest.find(entry.uid);
+    if (fresh != nullptr && fresh->flags == applied(entry.flags, command.how, bits)) told.insert(entry.uid);
+  });
   remember_told(told);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "briefwerk/base/limits/store.hpp"
 #include "store/mailbox/engine_mailbox_store.hpp"
 #include "store/mailbox/names.hpp"
 
@@ -236,12 +237,32 @@ base::task<base::result<mailbox_info>> engine_mailbox_store::find(account_id acc
   co_return info_of(*normal, **record, *subscribed);
 }
 
+// errc::limit_exceeded when the account has as many rows of the kind as it may. Each name made and each subscription
+// changed the list once, so they are counted only where it changed so often. Some more may come of several at once.
+base::task<base::status> engine_mailbox_store::room_for_name(const std::string& partition, char kind) {
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  auto account = read.account();
+  if (!account) co_return base::fail(account.error());
+  if (!*account || (*account)->list_version < base::limits::store_mailboxes) co_return base::status();
+  co_return co_await core_.threads.ask<base::status>([&] {
+    std::size_t count = 0;
+    return read.rows(keys::all(kind), [&](std::string_view, std::string_view) -> base::status {
+      if (++count < base::limits::store_mailboxes) return {};
+      return base::fail(base::errc::limit_exceeded);
+    });
+  });
+}
+
 base::task<base::result<mailbox_info>> engine_mailbox_store::create(account_id account, std::string name,
                                                                     std::optional<mail::special_use> use) {
   auto normal = normalise_mailbox_name(name);
   if (!normal) co_return base::fail(normal.error());
   mailbox_info info;
   const std::string partition = keys::partition(account);
+  const auto room = co_await room_for_name(partition, keys::name);
+  if (!room) co_return base::fail(room.error());
   const auto done = co_await change_account(partition, [&](account_writer& writer) -> base::status {
     auto made = writer.create(*normal, use.value_or(mail::special_use::none));
     if (!made) return base::fail(made.error());
@@ -260,6 +281,8 @@ base::task<base::status> engine_mailbox_store::rename(account_id account, std::s
   auto new_name = normalise_mailbox_name(to);
   if (!new_name) co_return base::fail(new_name.error());
   const std::string partition = keys::partition(account);
+  const auto room = co_await room_for_name(partition, keys::name);  // for parents that are missing
+  if (!room) co_return room;
   co_return co_await change_account(partition, [&](account_writer& writer) -> base::status {
     if (auto there = writer.account(); !there) return base::fail(there.error());
     auto record = writer.read().name(*old_name);
@@ -313,6 +336,10 @@ base::task<base::status> engine_mailbox_store::subscribe(account_id account, std
   if (!normal) co_return base::fail(normal.error());
   const std::string key = keys::of_name(keys::subscribed, *normal);
   const std::string partition = keys::partition(account);
+  if (subscribed) {
+    const auto room = co_await room_for_name(partition, keys::subscribed);
+    if (!room) co_return room;
+  }
   co_return co_await change_account(partition, [&](account_writer& writer) -> base::status {
     if (auto there = writer.account(); !there) return base::fail(there.error());
     auto before = writer.read().holds(key);

@@ -22,6 +22,39 @@ mail::flag_set changed_flags(mail::flag_set before, flag_change how, mail::flag_
   return before;
 }
 
+mailbox_status status_of(const head_record& head) {
+  return {head.messages,     head.unseen,         head.deleted,   head.uid_next,
+          head.uid_validity, head.highest_modseq, head.total_size};
+}
+
+// The index of the first message without \Seen, from the pages' flags.
+base::result<std::optional<std::uint32_t>> first_unseen(const account_reader& read, mailbox_id mailbox,
+                                                        const head_record& head) {
+  std::optional<std::uint32_t> found;
+  std::uint32_t before = 0;
+  const auto look = [&](const auto& messages) {
+    for (const auto& one : messages) {
+      if (!found && (one.flags & mail::flags::seen) == 0) found = before;
+      ++before;
+    }
+  };
+  const std::uint32_t tail_page = page_of(head.uid_next);
+  constexpr std::uint32_t pages_at_once = 64;
+  for (std::uint32_t first = 0; first < tail_page && !found; first += pages_at_once) {
+    const auto seen = read.states(mailbox, {first, std::min(first + pages_at_once, tail_page) - 1},
+                                  [&](std::uint32_t, const page_states& states) {
+                                    look(states);
+                                    return base::status();
+                                  });
+    if (!seen) return base::fail(seen.error());
+  }
+  if (found) return found;
+  auto tail = read.tail(mailbox, tail_page * uids_per_page);
+  if (!tail) return base::fail(tail.error());
+  look(*tail);
+  return found;
+}
+
 }  // namespace
 
 base::result<head_record> require_head(const account_reader& read, mailbox_id mailbox) {
@@ -37,19 +70,54 @@ base::task<base::result<mailbox_status>> engine_mailbox_store::status(account_id
   if (!now) co_return base::fail(now.error());
   auto head = require_head(account_reader(**now, partition, core_.report), mailbox);
   if (!head) co_return base::fail(head.error());
-  co_return mailbox_status{head->messages,     head->unseen,         head->deleted,   head->uid_next,
-                           head->uid_validity, head->highest_modseq, head->total_size};
+  co_return status_of(*head);
 }
 
 base::task<base::result<snapshot_ptr>> engine_mailbox_store::snapshot(account_id account, mailbox_id mailbox) {
   const std::string partition = keys::partition(account);
+  if (auto kept = unchanged_snapshot(partition, mailbox)) co_return std::move(kept);
   auto now = core_.where.read(partition);
   if (!now) co_return base::fail(now.error());
   const account_reader read(**now, partition, core_.report);
   auto quick = quick_snapshot(read, mailbox);
   if (!quick) co_return base::fail(quick.error());
   if (*quick) co_return std::move(**quick);
-  co_return co_await core_.threads.ask<base::result<snapshot_ptr>>([&] { return full_snapshot(read, mailbox); });
+  const auto load = loads_.begin(std::move(*now), partition, mailbox);
+  co_return co_await load->get();
+}
+
+base::task<base::result<opened_mailbox>> engine_mailbox_store::open(account_id account, mailbox_id mailbox) {
+  const std::string partition = keys::partition(account);
+  if (auto kept = unchanged_snapshot(partition, mailbox)) co_return opened(std::move(kept));
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  auto quick = quick_snapshot(read, mailbox);
+  if (!quick) co_return base::fail(quick.error());
+  if (*quick) co_return opened(std::move(**quick));
+  auto head = require_head(read, mailbox);
+  if (!head) co_return base::fail(head.error());
+  opened_mailbox answer;
+  answer.now = status_of(*head);
+  answer.keywords = head->keywords;
+  if (head->unseen == head->messages) {
+    answer.first_unseen = 0;
+  } else if (head->unseen != 0) {
+    auto first = co_await core_.threads.ask<base::result<std::optional<std::uint32_t>>>(
+        [&] { return first_unseen(read, mailbox, *head); });
+    if (!first) co_return base::fail(first.error());
+    answer.first_unseen = *first;
+  }
+  answer.pending = loads_.begin(std::move(*now), partition, mailbox);
+  co_return answer;
+}
+
+// Without a view, which costs more than all the rest of this.
+snapshot_ptr engine_mailbox_store::unchanged_snapshot(const std::string& partition, mailbox_id mailbox) {
+  const auto version = core_.where.version(partition);
+  if (!version) return nullptr;
+  auto cached = cache_.get(partition, mailbox);
+  return cached && cached->version == *version ? std::move(cached->loaded.snapshot) : nullptr;
 }
 
 base::result<std::optional<snapshot_ptr>> engine_mailbox_store::quick_snapshot(const account_reader& read,

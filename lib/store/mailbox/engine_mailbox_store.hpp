@@ -4,6 +4,7 @@
 
 #include "store/mailbox/core.hpp"
 #include "store/mailbox/mailbox_editor.hpp"
+#include "store/mailbox/snapshot_loads.hpp"
 #include "store/mailbox/snapshots.hpp"
 #include "store/mailbox/watching.hpp"
 
@@ -12,7 +13,11 @@ namespace briefwerk::store {
 class engine_mailbox_store final : public mailbox_store {
  public:
   explicit engine_mailbox_store(store_core& core)
-      : core_(core), cache_(core.options.snapshot_cache), watches_(core) {}
+      : core_(core),
+        cache_(core.options.snapshot_cache),
+        loads_(core.threads, core.report,
+               [this](const account_reader& read, mailbox_id id) { return full_snapshot(read, id); }),
+        watches_(core) {}
 
   // engine_mailbox_names.cpp
   base::task<base::status> create_account(account_id account) override;
@@ -31,6 +36,7 @@ class engine_mailbox_store final : public mailbox_store {
   // engine_mailbox_store.cpp
   base::task<base::result<mailbox_status>> status(account_id account, mailbox_id mailbox) override;
   base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) override;
+  base::task<base::result<opened_mailbox>> open(account_id account, mailbox_id mailbox) override;
   base::task<base::result<std::vector<base::result<appended>>>> deliver(message_source message,
                                                                         std::vector<local_target> targets,
                                                                         std::vector<queue_item> queue) override;
@@ -58,17 +64,21 @@ class engine_mailbox_store final : public mailbox_store {
   using change = std::function<base::status(account_writer& account)>;
   // Runs `f` as one step; `f` may run again. `brief` as in transaction.
   base::task<base::status> change_account(const std::string& partition, const change& f, bool brief = false);
+  base::task<base::status> room_for_name(const std::string& partition, char kind);
   base::task<base::status> erase_rows(const std::string& partition, std::vector<key_range> ranges);
   base::task<base::status> purge_mailbox(const std::string& partition, mailbox_id mailbox);
   base::task<base::status> purge_account(account_id account);
   base::task<base::result<uid_mapping>> transfer(account_id account, mailbox_id from, mail::uid_set uids,
                                                  mailbox_id to, bool moves);
+  // From the cache; null when anything of the account changed since.
+  snapshot_ptr unchanged_snapshot(const std::string& partition, mailbox_id mailbox);
   // From the cache, or with little reading; nothing when much is to be read.
   base::result<std::optional<snapshot_ptr>> quick_snapshot(const account_reader& read, mailbox_id mailbox);
   base::result<snapshot_ptr> full_snapshot(const account_reader& read, mailbox_id mailbox);
 
   store_core& core_;
   snapshot_cache cache_;
+  snapshot_loads loads_;
   account_watches watches_;
 };
 

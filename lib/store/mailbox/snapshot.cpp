@@ -63,6 +63,17 @@ std::optional<std::size_t> mailbox_snapshot::first_unseen() const noexcept {
   return std::nullopt;
 }
 
+opened_mailbox opened(snapshot_ptr messages) {
+  const mailbox_snapshot& s = *messages;
+  opened_mailbox answer;
+  answer.now = {static_cast<std::uint32_t>(s.count()), s.unseen,         s.deleted,   s.uid_next,
+                s.uid_validity,                        s.highest_modseq, s.total_size};
+  answer.keywords = s.keywords;
+  if (const auto index = s.first_unseen()) answer.first_unseen = static_cast<std::uint32_t>(*index);
+  answer.messages = std::move(messages);
+  return answer;
+}
+
 void mailbox_snapshot::set_pages(std::vector<std::shared_ptr<const page>> pages) {
   pages_ = std::move(pages);
   starts_.clear();
