@@ -1,4 +1,6 @@
 """Administration: briefwerkctl, briefwerkd --check and --schema, reload, stop, privileges."""
+import email.message
+import gzip
 import json
 import mailbox
 import os
@@ -139,6 +141,46 @@ def export_and_import():
     server.ctl("mailbox", "export", "bob@example.test", server.dir + "/offline", "--mailbox", "Old/2020")
     with open(server.dir + "/online", "rb") as a, open(server.dir + "/offline", "rb") as b:
         equal(a.read(), b.read(), "export with and without the server")
+
+
+DMARC_REPORT = """<?xml version="1.0"?><feedback><report_metadata><org_name>Example</org_name><report_id>{0}</report_id>
+<date_range><begin>1795564800</begin><end>1795651199</end></date_range></report_metadata>
+<policy_published><domain>example.test</domain><p>none</p></policy_published><record><row><source_ip>192.0.2.1</source_ip>
+<count>{0}</count><policy_evaluated><disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>
+<identifiers><header_from>example.test</header_from></identifiers></record></feedback>"""
+
+
+@check
+def dmarc_reports_of_others_are_summed_up():
+    server = Server(start=False)
+    server.domain("example.test")
+    server.account("alice@example.test")
+    with open(server.dir + "/report.xml", "w") as file:
+        file.write(DMARC_REPORT.format(3))
+    with gzip.open(server.dir + "/report.xml.gz", "wt") as file:
+        file.write(DMARC_REPORT.format(4))
+    mails = mailbox.mbox(server.dir + "/mails")
+    for attached in (None, (server.dir + "/report.xml.gz")):
+        one = email.message.EmailMessage()
+        one["From"] = "noreply@reporter.example"
+        one.set_content("a report, perhaps")
+        if attached:
+            with open(attached, "rb") as file:
+                one.add_attachment(file.read(), "application", "gzip", filename="report.xml.gz")
+        mails.add(mailbox.mboxMessage(one))
+    mails.flush()
+    equal(server.ask("mailbox", "import", "alice@example.test", server.dir + "/mails")["messages"], 2)
+
+    files = [server.dir + "/report.xml", server.dir + "/report.xml.gz"]
+    for where, expected in ((files, 7), ([server.dir + "/mails"], 4), (["--account", "alice@example.test"], 4)):
+        found = server.ask("dmarc", "report", *where)["domains"]
+        equal([one["domain"] for one in found], ["example.test"], where)
+        equal([found[0][key] for key in ("messages", "passed", "dkim", "spf")], [expected, expected, expected, 0], where)
+        equal(found[0]["sources"][0]["source"], "192.0.2.1")
+        that(f"{expected} messages, {expected} passed" in server.ctl("dmarc", "report", *where).stdout.decode(), "for people")
+    equal([one["id"] for one in server.ask("dmarc", "list", *files)["reports"]], ["3", "4"])
+    for arguments in ([], [server.dir + "/missing"], [files[0], "--account", "alice@example.test"], [server.config_file]):
+        that(server.ctl("dmarc", "report", *arguments, ok=False).returncode == 1, f"dmarc report {arguments}")
 
 
 @check
