@@ -181,6 +181,14 @@ TEST_CASE("DNS and keys: all failures are final (RFC 8617 §5.2.1)") {
   CHECK(found.dns_trouble);
 }
 
+TEST_CASE("a key for exact identities (t=s) serves ARC, which has none") {
+  arc_world world;
+  const std::string message = world.sealed(std::string(plain_message), 1);
+  world.dns.clear();
+  world.dns.add_txt("r._domainkey.lists.example", test::key_record(*test::rsa_key(), "v=DKIM1; t=s;"));
+  CHECK(world.verify_chain(message).what == outcome::pass);
+}
+
 TEST_CASE("what is not sealed") {
   arc_world world;
   const auto sealer = arc_sealer::make(arc_world::options(true)).value();

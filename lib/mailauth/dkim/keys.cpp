@@ -50,7 +50,8 @@ base::task<dkim_keys::answer> dkim_keys::find(std::string selector, std::string 
   std::size_t records = 0;
   for (const base::dns_record& one : found.records) {
     const auto* record = std::get_if<base::dns_txt>(&one);
-    if (record == nullptr || records++ == base::limits::dkim_key_records) continue;
+    if (record == nullptr) continue;
+    if (++records > base::limits::dkim_key_records) break;
     auto parsed = parse(record->text);
     if (parsed) {
       out.keys.push_back(std::move(*parsed));

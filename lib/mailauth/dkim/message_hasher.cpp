@@ -71,6 +71,8 @@ std::size_t message_state::find_body(std::size_t searched) noexcept {
 void message_state::end_header() {
   in_header = false;
   mail::header_reader reader(header);
+  fields.reserve(32);
+  hashes.reserve(32);
   std::size_t octets = 0;
   for (mail::header_field field; reader.next(field);) {
     fields.push_back(field);

@@ -54,7 +54,6 @@ std::error_code read_signed_fields(std::string_view value, std::vector<std::stri
 // [Local-part] "@" domain-name, dkim-quoted-printable; the domain is d= or below it (RFC 6376 §3.5).
 bool read_identity(const tag* found, dkim_signature& out) {
   out.identity = "@" + out.domain;
-  out.identity_domain = out.domain;
   if (found == nullptr) return true;
   auto text = decode_quoted_printable(found->value);
   if (!text) return false;
@@ -178,6 +177,7 @@ std::error_code read_common_tags(std::span<const tag> tags, signature_field& out
   auto domain = parse_domain_name(d->value, 2);
   if (!domain) return dkim_errc::bad_domain;
   signature.domain = std::move(*domain);
+  signature.identity_domain = signature.domain;
   auto selector = parse_domain_name(s->value, 1);
   if (!selector) return dkim_errc::bad_selector;
   signature.selector = std::move(*selector);
