@@ -118,7 +118,7 @@ class Filer(threading.Thread):
     def __init__(self, server, round_, number):
         super().__init__(daemon=True)
         self.server, self.round, self.number = server, round_, number
-        self.appended, self.flagged, self.sent, self.error = {}, {}, {}, None
+        self.appended, self.flagged, self.seen, self.sent, self.error = {}, {}, set(), {}, None
 
     def run(self):
         rng = random.Random(self.round * 77 + self.number)
@@ -142,24 +142,29 @@ class Filer(threading.Thread):
                     return
                 that(got.startswith(f"b{n} OK"), got)
                 self.flagged[uid] = word
+                earlier = rng.choice(list(self.flagged))  # often in a page of the index that is finished
+                got = line.imap(f"c{n}", f"UID STORE {earlier} +FLAGS.SILENT (\\Seen)")[-1]
+                if not got:
+                    return
+                that(got.startswith(f"c{n} OK"), got)
+                self.seen.add(earlier)
         except OSError:
             pass
         except (AssertionError, TypeError) as why:
             self.error = why
 
 
-@check
-def killed_during_append_and_store():
+def kill_filers(writers, messages):
     server = Server()
     server.domain("example.test")
-    for user in range(8):
+    for user in range(writers):
         server.account(f"f{user}@example.test")
     for round_ in range(COUNT):
-        filers = [Filer(server, round_, n) for n in range(8)]
+        filers = [Filer(server, round_, n) for n in range(writers)]
         for one in filers:
             one.start()
         end = time.monotonic() + 60
-        while sum(len(one.flagged) for one in filers) < 100 and time.monotonic() < end:
+        while sum(len(one.flagged) for one in filers) < messages and time.monotonic() < end:
             time.sleep(0.02)
         time.sleep(random.uniform(0.1, 0.6))
         server.stop(signal.SIGKILL)
@@ -183,8 +188,20 @@ def killed_during_append_and_store():
                 equal(sha(found[uid][1]), sha(one.sent[mark]), f"the content of {mark}")
             for uid, word in one.flagged.items():
                 that(word in found[uid][0] and "\\Flagged" in found[uid][0], f"the STORE on UID {uid} is lost: {found[uid][0]}")
+            for uid in one.seen:
+                that("\\Seen" in found[uid][0], f"the STORE of \\Seen on UID {uid} is lost: {found[uid][0]}")
         print(f"         kill {round_ + 1}: {sum(len(one.appended) for one in filers)} appended, "
               f"{sum(len(one.flagged) for one in filers)} flagged", flush=True)
 
 
-main(120 + 90 * COUNT)
+@check
+def killed_during_append_and_store():
+    kill_filers(8, 100)
+
+
+@check
+def killed_while_one_writes_alone():
+    kill_filers(1, 300)
+
+
+main(120 + 140 * COUNT)
