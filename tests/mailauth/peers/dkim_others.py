@@ -2,7 +2,7 @@
 """DKIM with other implementations: what we sign dkimpy and OpenDKIM's library verify, what they sign we verify, over
 odd messages, in each algorithm and canonicalization. Needs python3-dkim, python3-nacl and libopendkim11.
 
-    interop.py PEER [MESSAGES]     PEER: the program built from tools/dkim_peer.cpp
+    dkim_others.py PEER [MESSAGES]     PEER: the program built from dkim_world.cpp
 """
 import base64
 import ctypes

@@ -1,4 +1,4 @@
-// Our side of tests/mailauth/interop.py: signs and verifies files, as the lines of standard input say.
+// Our side of tests/mailauth/peers/dkim_others.py: signs and verifies files, as the lines of standard input say.
 //
 //   key KIND FILE SELECTOR             makes a key, writes its PEM, answers the record to publish
 //   record NAME TEXT                   what DNS says from now on
