@@ -27,11 +27,12 @@ OUTSIDE = {
     "unicode/": {"mail", "protocol"},
     "libpsl": {"mailauth"},
     "expat": {"mailauth"},
-    "zlib": {"mailauth"},
+    "zlib": {"mailauth", "filter"},
     "nlohmann/": {"apps"},
     "CLI/": {"apps"},
     "fmt/": {"base", "mail", "protocol", "mailauth", "store", "net", "server", "delivery", "filter", "apps"},
     "crypt.h": {"crypto"},
+    "re2/": {"filter"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 

@@ -5,7 +5,10 @@
 #include <map>
 #include <thread>
 
+#include "filter/support.hpp"
+
 using namespace briefwerk;
+using testing::memory_store;
 
 namespace {
 
@@ -23,24 +26,6 @@ std::int64_t visit(table& in, std::string_view who, std::int64_t now, std::int64
     return ++v.count;
   });
 }
-
-class memory_store final : public filter::state_store {
- public:
-  base::status load(const std::function<void(std::string_view, std::string_view)>& each) override {
-    for (const auto& [row, value] : kept) each(row, value);
-    return {};
-  }
-  void put(std::string row, std::string value) override {
-    kept[std::move(row)] = std::move(value);
-    ++writes;
-  }
-  void erase(std::string row) override {
-    kept.erase(row);
-    ++writes;
-  }
-  std::map<std::string, std::string> kept;
-  int writes = 0;
-};
 
 }  // namespace
 
