@@ -9,6 +9,7 @@
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/base/limits.hpp"
 #include "briefwerk/base/log.hpp"
+#include "briefwerk/base/log_files.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/random_id.hpp"
 #include "briefwerk/base/resolver.hpp"
