@@ -111,6 +111,10 @@ base::task<std::string> local_delivery::junk_mailbox(std::string account) {
 
 base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& envelope, inbound_message message) {
   const auto now = std::chrono::floor<std::chrono::seconds>(time_.now()).time_since_epoch().count();
+  if (!message.held.empty()) {
+    const auto kept = co_await hold(envelope, message);
+    co_return kept;
+  }
   plan way{.message = message, .targets = {}, .origins = {}, .outgoing = queue_item_for(envelope, message, now), .known = {}, .local = {}};
   const auto resolved = co_await resolve(envelope, way);
   if (!resolved) co_return resolved;
@@ -139,6 +143,22 @@ base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& enve
     if (!kept) co_return base::fail(kept.error());
   }
   if (options_.crypto && envelope.sender) co_await report_success(envelope, way, message.octets);
+  co_return base::status{};
+}
+
+// All recipients in one item, whoever they are: the queue's runner delivers it where it belongs once it is released.
+base::task<base::status> local_delivery::hold(const mail::smtp_envelope& envelope, const inbound_message& message) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(time_.now()).time_since_epoch().count();
+  store::queue_item item = queue_item_for(envelope, message, now);
+  item.held = message.held;
+  for (const auto& recipient : envelope.recipients) {
+    item.recipients.push_back(queue_recipient_for(mail::format_mailbox(recipient.address), recipient));
+  }
+  std::vector<store::queue_item> queue;
+  queue.push_back(std::move(item));
+  const std::string summary = mail::encode_summary(mail::summarise(message.octets));
+  const auto kept = co_await mailboxes_.deliver({message.octets, summary}, {}, std::move(queue));
+  if (!kept) co_return base::fail(kept.error());
   co_return base::status{};
 }
 

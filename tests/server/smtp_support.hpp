@@ -197,7 +197,10 @@ class direct_sink final : public server::message_sink {
  public:
   explicit direct_sink(delivery::local_delivery& where) : where_(where) {}
   base::task<base::status> accept(const mail::smtp_envelope& envelope, const message& accepted) override {
-    return where_.deliver(envelope, {accepted.octets, accepted.junk, accepted.account});
+    return where_.deliver(envelope, {.octets = accepted.octets,
+                                      .junk = accepted.junk,
+                                      .account = accepted.account,
+                                      .held = accepted.quarantined ? accepted.reason : std::string_view()});
   }
   base::task<base::status> can_take(const store::resolution& recipient, std::uint64_t size) override {
     return where_.can_take(recipient, size);

@@ -128,6 +128,31 @@ void queues(office& o) {
   CHECK(o.due(INT64_MAX) == ids{"early", given, "b"});
 }
 
+TEST_CASE("queue: an item in quarantine is there, but never due, until it is released") {
+  office o(make_memory_store(crypto(), base::system_clock()));
+  queue_item kept = item("kept", 100);
+  kept.held = "looks bad";
+  o.put("message", {kept, item("other", 200)});
+  CHECK(*sync_wait(o.queue.size()) == 1);
+  CHECK(o.due(INT64_MAX) == ids{"other"});
+  CHECK(sync_wait(o.queue.list("", 10))->size() == 2);
+  REQUIRE(sync_wait(o.queue.reschedule("kept", 0)));  // does not release it
+  CHECK(o.due(INT64_MAX) == ids{"other"});
+  auto found = sync_wait(o.queue.find("kept"));
+  REQUIRE(found);
+  CHECK(found->held == "looks bad");
+  CHECK(sync_wait(o.queue.read(found->message))->view() == "message");
+  found->held.clear();
+  REQUIRE(sync_wait(o.queue.update(*found)));
+  CHECK(o.due(INT64_MAX) == ids{"kept", "other"});
+  CHECK(*sync_wait(o.queue.size()) == 2);
+  REQUIRE(sync_wait(o.queue.remove("kept")));
+  CHECK(*sync_wait(o.queue.size()) == 1);
+  o.put("message", {kept});
+  REQUIRE(sync_wait(o.queue.remove("kept")));
+  CHECK(*sync_wait(o.queue.size()) == 1);
+}
+
 TEST_CASE("queue in memory") {
   office o(make_memory_store(crypto(), base::system_clock()));
   queues(o);

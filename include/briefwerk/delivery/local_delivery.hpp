@@ -22,6 +22,7 @@ struct inbound_message {
   std::string_view octets;    // with Return-Path and Received in front
   bool junk = false;          // into the mailbox for junk, with $Junk
   std::string_view account;   // who submitted it; empty: it came from outside
+  std::string_view held;      // not empty: into the queue for all recipients, in quarantine; and why
 };
 
 struct local_delivery_options {
@@ -53,6 +54,7 @@ class local_delivery {
   struct plan;
   base::task<base::status> resolve(const mail::smtp_envelope& envelope, plan& into);
   base::task<std::string> junk_mailbox(std::string account);
+  base::task<base::status> hold(const mail::smtp_envelope& envelope, const inbound_message& message);
   base::task<void> report_success(const mail::smtp_envelope& envelope, const plan& done, std::string_view octets);
 
   store::directory& accounts_;

@@ -35,6 +35,7 @@ struct queue_item {
   bool smtputf8 = false, eight_bit = false, require_tls = false;
   std::uint64_t size = 0;
   blob_ref message;                // set by the store on insertion
+  std::string held;                // not empty: in quarantine, never due, and why
 };
 
 }  // namespace briefwerk::store

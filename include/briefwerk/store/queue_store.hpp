@@ -23,6 +23,7 @@ class queue_store {
   virtual base::task<base::result<std::vector<queue_item>>> due(std::int64_t until, std::size_t most) = 0;
   // The time of the earliest next attempt; 0 when the queue is empty.
   virtual base::task<base::result<std::int64_t>> next_due() = 0;
+  // Those in quarantine as well (queue_item::held); they are never due, and size() does not count them.
   virtual base::task<base::result<std::vector<queue_item>>> list(std::string after_id, std::size_t most) = 0;
   virtual base::task<base::result<queue_item>> find(std::string id) = 0;
   // Replaces an item that exists; errc::not_found otherwise.

@@ -227,8 +227,8 @@ base::status mail_handler::add_trace(const session_facts& session, const smtp_en
                                 .recipient = recipient,
                                 .date = date});
   for (const auto& field : v.add_fields) mail::write_header_field(front, field.name, field.value);
-  if (options_.mark_spam && !submitted && (v.what >= action::junk || v.score != 0)) {
-    const bool spam = v.what >= action::junk;
+  if (options_.mark_spam && !submitted && (v.what == action::junk || v.score != 0)) {
+    const bool spam = v.what == action::junk;
     if (spam) mail::write_header_field(front, "X-Spam-Flag", "YES");
     mail::write_header_field(front, "X-Spam-Status", std::string(spam ? "Yes" : "No") + ", score=" + score_text(v.score));
   }

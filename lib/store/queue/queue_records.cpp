@@ -12,7 +12,7 @@ constexpr std::uint8_t version = 1;
 // Times before 1970 sort before those after it.
 constexpr std::uint64_t time_bias = std::uint64_t{1} << 63;
 
-enum item_bits : std::uint8_t { smtputf8 = 1, eight_bit = 2, require_tls = 4 };
+enum item_bits : std::uint8_t { smtputf8 = 1, eight_bit = 2, require_tls = 4, held = 8 };
 
 }  // namespace
 
@@ -38,10 +38,12 @@ std::optional<due_entry> parse_due(std::string_view key) {
 
 std::string encode(const queue_item& item) {
   octet_writer out;
-  const int bits = (item.smtputf8 ? smtputf8 : 0) | (item.eight_bit ? eight_bit : 0) | (item.require_tls ? require_tls : 0);
+  const int bits = (item.smtputf8 ? smtputf8 : 0) | (item.eight_bit ? eight_bit : 0) | (item.require_tls ? require_tls : 0) |
+                   (item.held.empty() ? 0 : held);
   out.u8(version).u8(static_cast<std::uint8_t>(bits)).u8(item.return_content);
   out.i64(item.arrived).i64(item.next_attempt).u32(item.attempts).u64(item.size).fixed(item.message.view());
   out.text(item.sender).text(item.account).text(item.envelope_id);
+  if (!item.held.empty()) out.text(item.held);
   out.u32(static_cast<std::uint32_t>(item.recipients.size()));
   for (const auto& to : item.recipients) {
     out.u8(static_cast<std::uint8_t>(to.state)).u8(to.notify).u8(to.delay_reported ? 1 : 0);
@@ -67,12 +69,14 @@ base::result<queue_item> decode_queue_item(std::string_view value, std::string_v
   item.attempts = in.u32();
   item.size = in.u64();
   const auto blob = in.fixed(blob_ref::size);
-  if (!in.ok() || bits > (smtputf8 | eight_bit | require_tls)) return corrupt;
+  if (!in.ok() || bits > (smtputf8 | eight_bit | require_tls | held)) return corrupt;
   item.message = blob_ref::from(blob);
   item.sender = in.text();
   item.account = in.text();
   item.envelope_id = in.text();
+  if ((bits & held) != 0) item.held = in.text();
   const std::uint32_t recipients = in.u32();
+  if ((bits & held) != 0 && item.held.empty()) return corrupt;
   if (!in.ok() || recipients > in.left() / least_recipient) return corrupt;
   item.recipients.resize(recipients);
   for (auto& to : item.recipients) {
@@ -131,6 +135,7 @@ base::status queue_writer::insert(const queue_item& item) {
   if (!there) return base::fail(there.error());
   if (*there || out_.writes().contains(key)) return base::fail(base::errc::already_exists);
   out_.put(key, encode(item));
+  if (!item.held.empty()) return {};
   out_.put(queue_keys::of_due(item.next_attempt, item.id), {});
   ++added_;
   return {};
@@ -144,7 +149,8 @@ base::status queue_writer::replace(const queue_item& item) {
   after.message = (*before)->message;
   out_.erase(queue_keys::of_due((*before)->next_attempt, item.id));
   out_.put(queue_keys::of_item(item.id), encode(after));
-  out_.put(queue_keys::of_due(item.next_attempt, item.id), {});
+  if (item.held.empty()) out_.put(queue_keys::of_due(item.next_attempt, item.id), {});
+  added_ += ((*before)->held.empty() ? -1 : 0) + (item.held.empty() ? 1 : 0);
   return {};
 }
 
@@ -154,7 +160,7 @@ base::status queue_writer::remove(std::string_view id) {
   if (!*before) return base::fail(base::errc::not_found);
   out_.erase(queue_keys::of_due((*before)->next_attempt, id));
   out_.erase(queue_keys::of_item(id));
-  --added_;
+  if ((*before)->held.empty()) --added_;
   return {};
 }
 
