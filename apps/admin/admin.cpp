@@ -28,6 +28,9 @@ const std::map<std::string_view, handler>& table() {
       {"ban.list", commands::ban_list},             {"ban.add", commands::ban_add},
       {"ban.remove", commands::ban_remove},         {"ban.explain", commands::ban_explain},
       {"ban.export", commands::ban_export},
+      {"quarantine.list", commands::quarantine_list},       {"quarantine.show", commands::quarantine_show},
+      {"quarantine.release", commands::quarantine_release}, {"quarantine.delete", commands::quarantine_delete},
+      {"filter.test", commands::filter_test},
   };
   return all;
 }
@@ -39,8 +42,8 @@ std::string error(const std::string& text) {
 }  // namespace
 
 admin::admin(store::local_store& store, const base::crypto& crypto, const base::metrics* metrics,
-             std::function<void()> queue_changed)
-    : store_(store), crypto_(crypto), metrics_(metrics), queue_changed_(std::move(queue_changed)) {}
+             std::function<void()> queue_changed, const filter::chain* chain)
+    : store_(store), crypto_(crypto), metrics_(metrics), queue_changed_(std::move(queue_changed)), chain_(chain) {}
 
 base::task<std::string> admin::execute(std::string line) {
   const json request = json::parse(line, nullptr, false);
@@ -49,7 +52,7 @@ base::task<std::string> admin::execute(std::string line) {
   if (name == request.end() || !name->is_string()) co_return error("the request has no command");
   const auto found = table().find(name->get<std::string>());
   if (found == table().end()) co_return error("unknown command " + name->get<std::string>());
-  const commands::context with{store_, crypto_, metrics_, queue_changed_, guard_, nft_};
+  const commands::context with{store_, crypto_, metrics_, queue_changed_, guard_, nft_, chain_};
   try {
     json answer = co_await found->second(with, request);
     answer["ok"] = true;

@@ -11,6 +11,7 @@
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/task.hpp"
+#include "briefwerk/filter/chain.hpp"
 #include "briefwerk/server/ban_export.hpp"
 #include "briefwerk/server/login_guard.hpp"
 #include "briefwerk/store/local_store.hpp"
@@ -19,9 +20,10 @@ namespace briefwerk::apps {
 
 class admin {
  public:
-  // `metrics` null: no server runs. `queue_changed` is called after a command that makes queued mail due.
+  // References outlive this. `metrics` null: no server runs. `queue_changed` is called after a command that makes
+  // queued mail due. `chain` null: filter.test is refused.
   admin(store::local_store& store, const base::crypto& crypto, const base::metrics* metrics,
-        std::function<void()> queue_changed);
+        std::function<void()> queue_changed, const filter::chain* chain = nullptr);
 
   // For the commands about bans. The guard outlives this; null: there is none.
   void set_guard(server::login_guard* guard, server::nft_options nft) {
@@ -30,7 +32,7 @@ class admin {
   }
 
   // One request, one answer; both without line ends. Answers never hold credentials, nor content of messages but for
-  // mailbox.export.
+  // mailbox.export and quarantine.show.
   base::task<std::string> execute(std::string request);
 
  private:
@@ -40,6 +42,7 @@ class admin {
   std::function<void()> queue_changed_;
   server::login_guard* guard_ = nullptr;
   server::nft_options nft_;
+  const filter::chain* chain_;
 };
 
 }  // namespace briefwerk::apps

@@ -26,6 +26,7 @@ struct context {
   const std::function<void()>& queue_changed;
   server::login_guard* guard;     // null: there is none
   const server::nft_options& nft;
+  const filter::chain* chain;      // null: not at hand
 };
 
 // A key of the request; refused where it is missing or of another type.
@@ -68,6 +69,12 @@ base::task<json> ban_add(const context& with, const json& request);
 base::task<json> ban_remove(const context& with, const json& request);
 base::task<json> ban_explain(const context& with, const json& request);
 base::task<json> ban_export(const context& with, const json& request);
+base::task<json> quarantine_list(const context& with, const json& request);
+base::task<json> quarantine_show(const context& with, const json& request);
+base::task<json> quarantine_release(const context& with, const json& request);
+base::task<json> quarantine_delete(const context& with, const json& request);
+
+base::task<json> filter_test(const context& with, const json& request);
 
 base::task<json> status(const context& with, const json& request);
 

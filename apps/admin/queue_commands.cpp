@@ -42,10 +42,17 @@ base::task<void> make_due(const context& with, std::string id) {
 
 base::task<json> queue_list(const context& with, const json& request) {
   const auto most = std::min<std::uint64_t>(number_or(request, "most", items_of_an_answer), items_of_an_answer);
-  auto got = co_await with.store.queue().list(text_or(request, "after", ""), most);
-  const auto items = take(std::move(got), "queue");
+  std::string after = text_or(request, "after", "");
   json rows = json::array();
-  for (const auto& item : items) rows.push_back(describe(item));
+  for (bool more = true; more && rows.size() < most;) {
+    auto got = co_await with.store.queue().list(after, most - rows.size());
+    const auto items = take(std::move(got), "queue");
+    more = !items.empty();
+    for (const auto& item : items) {
+      after = item.id;
+      if (item.held.empty()) rows.push_back(describe(item));  // the others: quarantine.list
+    }
+  }
   co_return json{{"items", std::move(rows)}};
 }
 
@@ -71,6 +78,7 @@ base::task<json> queue_retry(const context& with, const json& request) {
       if (items.empty()) break;
       after = items.back().id;
       for (auto& item : items) {
+        if (!item.held.empty()) continue;
         co_await make_due(with, item.id);
         ++count;
       }

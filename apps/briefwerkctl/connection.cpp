@@ -6,12 +6,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "apps/admin/admin.hpp"
 #include "apps/config/conversions.hpp"
 #include "apps/store/open_guard.hpp"
+#include "apps/filter/filter_chain.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/net/dns_resolver.hpp"
 
 namespace briefwerk::apps::ctl {
 namespace {
@@ -50,7 +53,13 @@ class on_the_store final : public connection {
     auto opened = open_store(conf, *crypto_, base::null_log(), metrics_);
     if (!opened) throw failure(opened.error().text);
     store_ = std::move(*opened);
-    commands_ = std::make_unique<admin>(*store_, *crypto_, nullptr, [] {});
+    auto names = net::dns_resolver::create(loop_, {.servers = conf.delivery.dns_servers});
+    if (!names) throw failure(names.error().text);
+    resolver_ = std::move(*names);
+    auto chain = filter_chain::create(conf, {*resolver_, *crypto_, *store_, base::null_log()});
+    if (!chain) throw failure(chain.error().text);
+    chain_ = std::move(*chain);
+    commands_ = std::make_unique<admin>(*store_, *crypto_, nullptr, [] {}, &chain_->chain());
     if (!conf.login_guard.enabled) return;
     auto guard = open_guard(conf, *store_, *crypto_, base::null_log(), nullptr);
     if (!guard) throw failure(guard.error().text);
@@ -59,13 +68,26 @@ class on_the_store final : public connection {
   }
 
  protected:
-  std::string exchange(std::string request) override { return base::sync_wait(commands_->execute(std::move(request))); }
+  // On the loop, which outlives a look-up that nobody waits for any more.
+  std::string exchange(std::string request) override {
+    std::optional<std::string> answer;
+    const auto run = [](admin& commands, std::string text, std::optional<std::string>& out, net::io_thread& loop) -> base::task<void> {
+      out = co_await commands.execute(std::move(text));
+      loop.stop();
+    };
+    base::spawn(loop_, run(*commands_, std::move(request), answer, loop_));
+    loop_.run();
+    return std::move(answer).value();
+  }
 
  private:
   std::unique_ptr<base::crypto> crypto_ = crypto::make_boringssl();
   base::metrics metrics_;
+  net::io_thread loop_;
   std::unique_ptr<store::local_store> store_;
   std::unique_ptr<server::login_guard> guard_;
+  std::unique_ptr<net::dns_resolver> resolver_;
+  std::unique_ptr<filter_chain> chain_;
   std::unique_ptr<admin> commands_;
 };
 

@@ -10,11 +10,10 @@
 #include <CLI/CLI.hpp>
 
 #include "apps/briefwerkctl/ban.hpp"
-#include "apps/briefwerkctl/connection.hpp"
 #include "apps/briefwerkctl/dmarc.hpp"
 #include "apps/briefwerkctl/init.hpp"
 #include "apps/briefwerkctl/mail_files.hpp"
-#include "apps/briefwerkctl/output.hpp"
+#include "apps/briefwerkctl/session.hpp"
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/base/random_id.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
@@ -23,28 +22,6 @@ namespace {
 
 using namespace briefwerk;
 using namespace briefwerk::apps::ctl;
-
-// What the sub-commands share.
-struct session {
-  std::string config_file = "/etc/briefwerk/briefwerk.json";
-  bool as_json = false;
-
-  apps::config load() const {
-    auto conf = apps::load_config(config_file);
-    if (!conf) throw failure(config_file + ": " + conf.error().front().path + " " + conf.error().front().text);
-    return std::move(*conf);
-  }
-  json ask(const json& request) const { return connect(load())->ask(request); }
-  // Prints an answer: whole for programs, as a table of `rows` for people.
-  void show(const json& answer, const char* rows, std::vector<const char*> columns) const {
-    if (as_json) print_json(answer);
-    else print_table(answer.at(rows), columns);
-  }
-  void said(const json& answer, const std::string& text) const {
-    if (as_json) print_json(answer);
-    else std::printf("%s\n", text.c_str());
-  }
-};
 
 struct password_source {
   std::string file;
@@ -428,9 +405,11 @@ int main(int argc, char** argv) {
   add_account(app, with);
   add_alias(app, with);
   add_queue(app, with);
+  add_quarantine(app, with);
   add_mailbox(app, with);
   add_ban(app, with);
   add_dmarc(app, with);
+  add_filter(app, with);
   add_status(app, with);
   try {
     CLI11_PARSE(app, argc, argv);

@@ -9,10 +9,13 @@
 #include "apps/admin/admin.hpp"
 #include "apps/admin/control_server.hpp"
 #include "apps/briefwerkd/guard_upkeep.hpp"
+#include "apps/briefwerkd/log_keeper.hpp"
 #include "apps/briefwerkd/maintenance.hpp"
+#include "apps/briefwerkd/notice.hpp"
 #include "apps/briefwerkd/privileges.hpp"
 #include "apps/config/conversions.hpp"
 #include "apps/store/open_guard.hpp"
+#include "apps/filter/filter_chain.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/log.hpp"
@@ -21,8 +24,8 @@
 #include "briefwerk/delivery/dmarc_reporter.hpp"
 #include "briefwerk/delivery/local_delivery.hpp"
 #include "briefwerk/delivery/queue_runner.hpp"
-#include "briefwerk/filter/chain.hpp"
 #include "briefwerk/mail/address.hpp"
+#include "briefwerk/mail/header.hpp"
 #include "briefwerk/net/dns_resolver.hpp"
 #include "briefwerk/net/io_threads.hpp"
 #include "briefwerk/net/listener.hpp"
@@ -44,7 +47,9 @@ class delivered final : public server::message_sink {
  public:
   explicit delivered(delivery::local_delivery& where) : where_(where) {}
   base::task<base::status> accept(const mail::smtp_envelope& envelope, const message& what) override {
-    co_return co_await where_.deliver(envelope, {what.octets, what.junk, what.account});
+    delivery::inbound_message inbound{.octets = what.octets, .junk = what.junk, .account = what.account};
+    if (what.quarantined) inbound.held = what.reason;
+    co_return co_await where_.deliver(envelope, inbound);
   }
   base::task<base::status> can_take(const store::resolution& recipient, std::uint64_t size) override {
     return where_.can_take(recipient, size);
@@ -59,16 +64,6 @@ std::string refusal_text(std::string_view service, const std::string& hostname, 
   if (service == "imap") return "* BYE [ALERT] " + why.text + "\r\n";
   if (service != "smtp" && service != "submission") return {};
   return (why.temporary ? "421 4.7.0 " : "554 5.7.1 ") + hostname + " " + why.text + "\r\n";
-}
-
-void log_verdict(base::log_sink& log, const filter::session_facts& session, const filter::decision& made) {
-  log.log(log_level::info, "filter.verdict",
-          {{"session", session.session_id},
-           {"stage", made.stage},
-           {"hook", filter::to_string(made.at)},
-           {"action", filter::to_string(made.verdict->what)},
-           {"reason", made.verdict->reason},
-           {"dry_run", made.dry_run}});
 }
 
 }  // namespace
@@ -87,6 +82,8 @@ struct daemon::impl {
   net::explained<void> open_logins();
   server::authenticator& authenticator();
   net::listener_options listener_options_for(const std::string& service, std::string refusal);
+  void account_held(const filter::rate_notice& notice);
+  base::task<void> tell_administrator(std::string subject, std::string text);
   net::explained<void> bind_all(net::listener& where, const std::vector<base::endpoint>& addresses);
 
   config conf;
@@ -101,7 +98,7 @@ struct daemon::impl {
   std::unique_ptr<server::login_guard> guard;  // null: switched off
   std::unique_ptr<server::account_authenticator> logins;
   std::unique_ptr<server::guarded_authenticator> guarded;
-  std::unique_ptr<filter::chain> chain;
+  std::unique_ptr<filter_chain> filters;
   std::unique_ptr<delivery::local_delivery> local;
   std::unique_ptr<delivered> sink;
   std::unique_ptr<server::mail_handler> handler;
@@ -113,6 +110,7 @@ struct daemon::impl {
   std::unique_ptr<control_server> control;
   std::unique_ptr<maintenance> upkeep;
   std::unique_ptr<guard_upkeep> bans;
+  std::unique_ptr<log_keeper> log_upkeep;
   std::shared_ptr<net::connection_limits> limits;
   std::unique_ptr<net::listener> smtp_listener, submission_listener, submissions_listener, imap_listener, imaps_listener;
 };
@@ -276,14 +274,15 @@ net::explained<void> daemon::impl::assemble() {
   resolver = std::move(*names);
 
   if (auto opened = open_logins(); !opened) return opened;
-  chain = std::make_unique<filter::chain>(filter::chain_options{
-      .observer = [this](const auto& session, const auto& made) { log_verdict(*log, session, made); },
-      .metrics = &metrics});
+  auto built = filter_chain::create(
+      conf, {*resolver, *crypto, *store, *log, &metrics, [this](const filter::rate_notice& notice) { account_held(notice); }});
+  if (!built) return std::unexpected(built.error());
+  filters = std::move(*built);
   local = std::make_unique<delivery::local_delivery>(
       store->directory(), store->mailboxes(), base::system_clock(),
       delivery::local_delivery_options{.hostname = conf.hostname, .crypto = crypto.get(), .log = log.get()});
   sink = std::make_unique<delivered>(*local);
-  handler = std::make_unique<server::mail_handler>(store->directory(), *chain, *sink, *crypto, base::system_clock(),
+  handler = std::make_unique<server::mail_handler>(store->directory(), filters->chain(), *sink, *crypto, base::system_clock(),
                                                    server::mail_handler_options{.hostname = conf.hostname});
   using protocol::smtp::server_role;
   smtp = smtp_service_for("smtp", server_role::mx, false);
@@ -301,7 +300,7 @@ net::explained<void> daemon::impl::assemble() {
   runner = std::make_unique<delivery::queue_runner>(store->queue(), store->directory(), *resolver, *crypto,
                                                     base::system_clock(), std::move(queue));
   if (auto done = open_dmarc_reports(); !done) return done;
-  administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); });
+  administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); }, &filters->chain());
   administration->set_guard(guard.get(), to_nft_options(conf));
   auto listening = control_server::create(conf.control_path(), *administration, *log);
   if (!listening) return std::unexpected(listening.error());
@@ -325,6 +324,26 @@ net::explained<void> daemon::impl::open_dmarc_reports() {
   if (auto done = dmarc_reports->load(); !done)
     return std::unexpected(net::explained_error{done.error(), "cannot read what DMARC reports are made of"});
   return {};
+}
+
+void daemon::impl::account_held(const filter::rate_notice& notice) {
+  log->log(log_level::warning, "account.held", {{"login", notice.login}, {"reason", notice.reason}});
+  if (conf.administrator.empty()) return;
+  const std::string text = "The account " + notice.login + " looks as if somebody else used it: " + notice.reason +
+                           ".\r\n\r\nMail that it sends until midnight (UTC) is kept in quarantine:\r\n"
+                           "briefwerkctl quarantine list, show, release, delete.\r\n";
+  base::spawn((*threads)[0], tell_administrator("Account held: " + notice.login, text));
+}
+
+base::task<void> daemon::impl::tell_administrator(std::string subject, std::string text) {
+  mail::smtp_envelope envelope;
+  auto to = mail::parse_mailbox(conf.administrator, mail::utf8::allow);
+  if (!to) co_return;
+  envelope.recipients.push_back({.address = std::move(*to)});
+  const std::string message =
+      make_notice(conf.hostname, conf.administrator, mail::encode_text(subject), text, base::system_clock().now(), *crypto);
+  const auto sent = co_await local->deliver(envelope, {.octets = message});
+  if (!sent) log->log(log_level::error, "notice.lost", {{"about", subject}, {"reason", sent.error().message()}});
 }
 
 daemon::daemon(std::unique_ptr<impl> made) noexcept : impl_(std::move(made)) {}
@@ -363,6 +382,9 @@ void daemon::start() {
   all.imaps_listener->start(*all.threads, serve_imap_with(*all.imaps));
   all.runner->start((*all.threads)[0]);
   if (all.dmarc_reports) all.dmarc_reports->start((*all.threads)[0]);
+  all.filters->start();
+  base::spawn((*all.threads)[0], all.filters->check_lists());
+  all.log_upkeep = std::make_unique<log_keeper>(all.conf, *all.log, *all.crypto);
   all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
   if (all.guard) {
     all.bans = std::make_unique<guard_upkeep>(
@@ -411,6 +433,7 @@ void daemon::stop(std::chrono::seconds grace) {
       std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero())));
   all.upkeep.reset();
   all.bans.reset();
+  all.log_upkeep.reset();
   all.log->log(log_level::info, "server.stopped", {});
 }
 

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "apps/config/fields.hpp"
+#include "apps/filter/options.hpp"
 
 namespace briefwerk::apps {
 namespace {
@@ -45,6 +46,16 @@ class reader {
       report(key, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     } else {
       value = found->get<std::uint64_t>();
+    }
+  }
+
+  void decimal(const char* key, double& value, double least, double most, const char*) {
+    const json* found = take(key);
+    if (!found) return;
+    if (!found->is_number() || found->get<double>() < least || found->get<double>() > most) {
+      report(key, "must be a number from " + json(least).dump() + " to " + json(most).dump());
+    } else {
+      value = found->get<double>();
     }
   }
 
@@ -160,6 +171,12 @@ class schema_writer {
     field["maximum"] = most;
     field["default"] = value;
   }
+  void decimal(const char* key, double& value, double least, double most, const char* meaning) {
+    json& field = add(key, "number", meaning);
+    field["minimum"] = least;
+    field["maximum"] = most;
+    field["default"] = value;
+  }
   void flag(const char* key, bool& value, const char* meaning) { add(key, "boolean", meaning)["default"] = value; }
   void choice(const char* key, std::string& value, std::initializer_list<const char*> options, const char* meaning) {
     json& field = add(key, "string", meaning);
@@ -237,6 +254,7 @@ void check_together(const config& conf, std::vector<config_error>& errors) {
   if (conf.tls.certificates.empty() && (!clear_allowed || !l.submissions.empty() || !l.imaps.empty())) {
     errors.push_back({"/tls/certificates", "is empty: encryption is required (briefwerkctl init makes a certificate)"});
   }
+  check_filter(conf, errors);
   for (const auto& [key, text, v4] : {std::tuple{"/delivery/source_v4", conf.delivery.source_v4, true},
                                       std::tuple{"/delivery/source_v6", conf.delivery.source_v6, false}}) {
     if (text.empty()) continue;

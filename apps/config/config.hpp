@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/config/filter_config.hpp"
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/base/limits.hpp"
 
@@ -18,6 +19,8 @@ struct log_config {
   std::string file = "-";
   std::string format = "text";
   std::string level = "info";
+  std::uint64_t retention_days = 7;
+  std::uint64_t pseudonymise_days = 0;
 };
 
 struct certificate_config {
@@ -113,6 +116,7 @@ struct config {
   std::string hostname;
   std::string data;
   std::string user, group;
+  std::string administrator;
   std::string control;  // empty: <data>/control.sock
   std::uint64_t threads = 0;
   bool require_tls = true;
@@ -126,6 +130,7 @@ struct config {
   storage_config storage;
   delivery_config delivery;
   dmarc_config dmarc;
+  filter_config filter;
 
   std::string control_path() const { return control.empty() ? data + "/control.sock" : control; }
 };

@@ -1,20 +1,22 @@
 #pragma once
 
 // The keys of the configuration: name, member, meaning, bounds. A visitor has
-//   text, number, flag, choice, endpoint lists, network lists, text lists, objects and lists of objects;
+//   text, number, decimal, flag, choice, endpoint lists, network lists, text lists, objects and lists of objects;
 // one visitor reads, another writes the schema.
 
 #include "apps/config/config.hpp"
+#include "apps/config/filter_fields.hpp"
+#include "apps/config/needed.hpp"
 
 namespace briefwerk::apps {
-
-enum class needed : bool { no, yes };
 
 template <class Visitor>
 void describe(Visitor& v, log_config& c) {
   v.text("file", c.file, "Where log lines go: a path, or - for standard error. Reopened on SIGHUP.");
   v.choice("format", c.format, {"text", "json"}, "One line an event, for people or for programs.");
   v.choice("level", c.level, {"debug", "info", "warning", "error"}, "The least that is logged.");
+  v.number("retention_days", c.retention_days, 0, 3650, "A log file is begun anew each day (UTC), and removed after so many days; 0: neither.");
+  v.number("pseudonymise_days", c.pseudonymise_days, 0, 3650, "After so many days, addresses in log files are replaced by pseudonyms; 0: never.");
 }
 
 template <class Visitor>
@@ -141,6 +143,7 @@ void describe(Visitor& v, config& c) {
   v.text("data", c.data, "Folder of all mail, accounts and the queue.", needed::yes);
   v.text("user", c.user, "User to become after the ports are bound; empty: stay.");
   v.text("group", c.group, "Group to become; empty: the user's own.");
+  v.text("administrator", c.administrator, "Address that gets notices of the server, for instance of an account that looks hijacked; empty: they stand in the log only.");
   v.text("control", c.control, "Unix socket for briefwerkctl; empty: control.sock in the data folder.");
   v.number("threads", c.threads, 0, 1024, "Event loops; 0: one for each core.");
   v.flag("require_tls", c.require_tls, "Refuse mail before STARTTLS on the SMTP port.");
@@ -154,6 +157,7 @@ void describe(Visitor& v, config& c) {
   v.object("storage", c.storage, "Memory of the store.");
   v.object("delivery", c.delivery, "Outgoing mail.");
   v.object("dmarc", c.dmarc, "DMARC.");
+  v.object("filter", c.filter, "Which mail is wanted.");
 }
 
 }  // namespace briefwerk::apps

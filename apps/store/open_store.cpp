@@ -1,5 +1,6 @@
 #include "apps/store/open_store.hpp"
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -53,6 +54,15 @@ net::explained<std::string> decoy_secret(const std::string& data, const base::cr
   std::string secret = crypto.random_octets(size);
   if (auto written = net::write_file(path, secret, 0600); !written) return std::unexpected(written.error());
   return secret;
+}
+
+net::explained<base::siphash_key> derived_key(const std::string& data, const base::crypto& crypto, std::string_view purpose) {
+  const auto secret = decoy_secret(data, crypto);
+  if (!secret) return std::unexpected(secret.error());
+  const std::string octets = crypto.hmac(base::hash_kind::sha256, *secret, purpose);
+  base::siphash_key key;
+  std::memcpy(key.data(), octets.data(), sizeof key);
+  return key;
 }
 
 }  // namespace briefwerk::apps

@@ -5,8 +5,10 @@
 
 #include "apps/config/config.hpp"
 #include "briefwerk/base/crypto.hpp"
+
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/metrics.hpp"
+#include "briefwerk/base/siphash.hpp"
 #include "briefwerk/net/error.hpp"
 #include "briefwerk/store/local_store.hpp"
 
@@ -18,5 +20,8 @@ net::explained<std::unique_ptr<store::local_store>> open_store(const config& con
 
 // A secret of the installation that keeps unknown users from being told apart (see sasl::server_options); made once.
 net::explained<std::string> decoy_secret(const std::string& data, const base::crypto& crypto);
+
+// A key of that secret for one purpose, the same at each start.
+net::explained<base::siphash_key> derived_key(const std::string& data, const base::crypto& crypto, std::string_view purpose);
 
 }  // namespace briefwerk::apps

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/briefwerkctl/connection.hpp"
+#include "apps/briefwerkctl/output.hpp"
+
+namespace briefwerk::apps::ctl {
+
+// What the sub-commands share.
+struct session {
+  std::string config_file = "/etc/briefwerk/briefwerk.json";
+  bool as_json = false;
+
+  apps::config load() const {
+    auto conf = apps::load_config(config_file);
+    if (!conf) throw failure(config_file + ": " + conf.error().front().path + " " + conf.error().front().text);
+    return std::move(*conf);
+  }
+  json ask(const json& request) const { return connect(load())->ask(request); }
+  // Prints an answer: whole for programs, as a table of `rows` for people.
+  void show(const json& answer, const char* rows, std::vector<const char*> columns) const {
+    if (as_json) print_json(answer);
+    else print_table(answer.at(rows), columns);
+  }
+  void said(const json& answer, const std::string& text) const {
+    if (as_json) print_json(answer);
+    else std::printf("%s\n", text.c_str());
+  }
+};
+
+// Sub-commands of files of their own.
+void add_filter(CLI::App& app, session& with);
+void add_quarantine(CLI::App& app, session& with);
+
+}  // namespace briefwerk::apps::ctl

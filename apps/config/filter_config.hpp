@@ -1,0 +1,102 @@
+#pragma once
+
+// The configuration of the filter chain; the meaning of the keys stands in filter_fields.hpp.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "briefwerk/base/ip.hpp"
+
+namespace briefwerk::apps {
+
+struct stage_config {
+  std::string name;
+  std::string failure = "defer";
+  std::string only = "both";
+  std::uint64_t limit_ms = 30000;
+  bool dry_run = false;
+  std::vector<std::string> domains, accounts, after;
+};
+
+struct greylist_config {
+  bool enabled = false;
+  std::uint64_t delay_seconds = 300;
+  std::uint64_t window_hours = 48;
+  std::uint64_t lifetime_days = 36;
+  std::uint64_t trusted_after = 5;
+  bool big_senders = true;
+  std::vector<base::ip_network> networks;
+  std::vector<std::string> hosts, recipients;
+  std::uint64_t entries = 500000;
+};
+
+struct dns_list_code_config {
+  std::string answer;
+  std::uint64_t bits = 0;
+  double score = 0;
+  std::string action = "score";
+  std::string meaning;
+};
+
+struct dns_list_config {
+  std::string zone;
+  std::string lists = "addresses";
+  bool v4 = true, v6 = true, helo = true, from = true, links = true, allow = false;
+  double score = 5;
+  std::string action = "score";
+  std::vector<dns_list_code_config> codes;
+};
+
+struct dns_lists_config {
+  std::vector<dns_list_config> lists;
+  std::vector<base::ip_network> networks;
+  std::uint64_t limit_ms = 5000;
+};
+
+struct rate_rule_config {
+  std::string by = "address";
+  std::string of = "messages";
+  std::uint64_t count = 100;
+  std::uint64_t seconds = 3600;
+  std::string only = "both";
+};
+
+struct rate_config {
+  std::vector<rate_rule_config> rules;
+  std::vector<base::ip_network> networks;
+  std::uint64_t recipients_a_day = 0;
+  std::uint64_t new_recipients_a_day = 0;
+  std::uint64_t entries = 500000;
+};
+
+struct attachment_rule_config {
+  std::vector<std::string> extensions, types;
+  bool encrypted = false, unreadable = false, in_archives = true;
+  std::string action = "reject";
+  double score = 0;
+};
+
+struct header_rule_config {
+  std::string name, field, pattern;
+  std::string action = "score";
+  double score = 0;
+};
+
+struct content_config {
+  std::vector<std::string> senders, recipients;
+  std::uint64_t size = 0;
+  std::vector<attachment_rule_config> attachments;
+  std::vector<header_rule_config> headers;
+};
+
+struct filter_config {
+  double junk_score = 5, reject_score = 0;
+  std::vector<stage_config> stages;
+  greylist_config greylist;
+  dns_lists_config dns_lists;
+  rate_config rate;
+  content_config content;
+};
+
+}  // namespace briefwerk::apps

@@ -1,0 +1,125 @@
+#pragma once
+
+// The keys of the section "filter" (see fields.hpp).
+
+#include "apps/config/filter_config.hpp"
+#include "apps/config/needed.hpp"
+
+namespace briefwerk::apps {
+
+template <class Visitor>
+void describe(Visitor& v, stage_config& c) {
+  v.text("name", c.name, "Which stage: dns_lists, rate, greylist, content, or another that this server has.", needed::yes);
+  v.choice("failure", c.failure, {"defer", "open"}, "What a failure, or no answer in time, counts as: come again later, or no objection.");
+  v.choice("only", c.only, {"both", "inbound", "submission"}, "Mail from other servers, mail from users, or both.");
+  v.number("limit_ms", c.limit_ms, 0, 600000, "Milliseconds for one question to the stage; 0: no limit.");
+  v.flag("dry_run", c.dry_run, "Log what the stage would have done, and do nothing.");
+  v.texts("domains", c.domains, "Where not empty: only mail for recipients of these domains, or from users of them.");
+  v.texts("accounts", c.accounts, "The same by whole addresses.");
+  v.texts("after", c.after, "Stages whose answers this one waits for; instead of those that it waits for by itself.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, greylist_config& c) {
+  v.flag("enabled", c.enabled, "Let the first mail of a sender to a recipient wait (RFC 6647).");
+  v.number("delay_seconds", c.delay_seconds, 1, 86400, "How long it waits.");
+  v.number("window_hours", c.window_hours, 1, 30 * 24, "It must come again within.");
+  v.number("lifetime_days", c.lifetime_days, 1, 400, "How long who waited is remembered after the last mail.");
+  v.number("trusted_after", c.trusted_after, 0, 1000, "So many good messages of a network, or of a domain proven by SPF or DKIM, and its mail waits no longer; 0: never.");
+  v.flag("big_senders", c.big_senders, "Do not delay known operators whose servers share the work over many addresses.");
+  v.networks("networks", c.networks, "Networks of clients that never wait.");
+  v.texts("hosts", c.hosts, "Names of clients, or domains above them, that never wait; the name is verified.");
+  v.texts("recipients", c.recipients, "Addresses or domains here whose mail never waits.");
+  v.number("entries", c.entries, 1000, 100000000, "Remembered at most, about 64 octets of memory each.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, dns_list_code_config& c) {
+  v.text("answer", c.answer, "An answer of the list, 127.0.0.4, or a network of them, 127.0.0.4/30.");
+  v.number("bits", c.bits, 0, 0xffffff, "Instead: one of these bits of the answer's last three numbers is set.");
+  v.decimal("score", c.score, -1000, 1000, "Added to the message's score.");
+  v.choice("action", c.action, {"score", "junk", "quarantine", "defer", "reject"}, "What is done besides.");
+  v.text("meaning", c.meaning, "For the log.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, dns_list_config& c) {
+  v.text("zone", c.zone, "The list's zone: bl.example.org.", needed::yes);
+  v.choice("lists", c.lists, {"addresses", "domains"}, "What it lists (RFC 5782).");
+  v.flag("v4", c.v4, "It lists IPv4 addresses.");
+  v.flag("v6", c.v6, "It lists IPv6 addresses.");
+  v.flag("helo", c.helo, "Of a list of domains: look up the name in HELO.");
+  v.flag("from", c.from, "Look up the domain of the envelope sender.");
+  v.flag("links", c.links, "Look up the domains of links in the text.");
+  v.flag("allow", c.allow, "An allow list (RFC 8904): whom it lists is not refused by other lists. Its score is negative as a rule.");
+  v.decimal("score", c.score, -1000, 1000, "Of a listing, where no codes are given.");
+  v.choice("action", c.action, {"score", "junk", "quarantine", "defer", "reject"}, "What is done besides, where no codes are given.");
+  v.objects("codes", c.codes, "What the list's answers mean; answers without a code here are no listing then.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, dns_lists_config& c) {
+  v.objects("lists", c.lists, "Block lists and allow lists in DNS.");
+  v.networks("networks", c.networks, "Networks of clients that are never looked up.");
+  v.number("limit_ms", c.limit_ms, 100, 30000, "Milliseconds for an answer; later ones count as none.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, rate_rule_config& c) {
+  v.choice("by", c.by, {"address", "network", "account", "sender_domain", "recipient"}, "For each of these by itself.");
+  v.choice("of", c.of, {"messages", "recipients", "connections"}, "What is counted.");
+  v.number("count", c.count, 1, 1000000000, "So many");
+  v.number("seconds", c.seconds, 1, 30 * 86400, "in so much time; all at once if need be, refilled steadily.");
+  v.choice("only", c.only, {"both", "inbound", "submission"}, "Mail from other servers, mail from users, or both.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, rate_config& c) {
+  v.objects("rules", c.rules, "Who is over one of them is told to come again later.");
+  v.networks("networks", c.networks, "Networks of clients that the rules do not count.");
+  v.number("recipients_a_day", c.recipients_a_day, 0, 1000000000, "Of one account; past that its mail is held in quarantine and the administrator gets a notice; 0: any number.");
+  v.number("new_recipients_a_day", c.new_recipients_a_day, 0, 1000000000, "The same for recipients that the account never wrote to before.");
+  v.number("entries", c.entries, 1000, 100000000, "Remembered at most, about 64 octets of memory each.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, attachment_rule_config& c) {
+  v.texts("extensions", c.extensions, "Of file names, without the dot.");
+  v.texts("types", c.types, "By the first octets: windows_program, elf_program, mac_program, java_class, windows_shortcut, script, cabinet, rar, seven_zip, zip, ole_document, pdf.");
+  v.flag("encrypted", c.encrypted, "Archives that need a password.");
+  v.flag("unreadable", c.unreadable, "What is too deep or too large to be looked at whole.");
+  v.flag("in_archives", c.in_archives, "Look into ZIP archives as well.");
+  v.choice("action", c.action, {"score", "junk", "quarantine", "discard", "defer", "reject"}, "What is done.");
+  v.decimal("score", c.score, -1000, 1000, "Added to the message's score.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, header_rule_config& c) {
+  v.text("name", c.name, "Of the rule, for the log.", needed::yes);
+  v.text("field", c.field, "Header field that is looked at.", needed::yes);
+  v.text("pattern", c.pattern, "Regular expression (RE2) that is found anywhere in the decoded value; (?i) in front for any case.", needed::yes);
+  v.choice("action", c.action, {"score", "junk", "quarantine", "discard", "defer", "reject"}, "What is done.");
+  v.decimal("score", c.score, -1000, 1000, "Added to the message's score.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, content_config& c) {
+  v.texts("senders", c.senders, "Addresses or domains (with all below them) whose mail is refused; of the envelope and of From.");
+  v.texts("recipients", c.recipients, "Addresses or domains that get no mail.");
+  v.number("size", c.size, 0, 2000ull << 20, "Octets of a message; 0: as limits.message_size says.");
+  v.objects("attachments", c.attachments, "What may not be attached.");
+  v.objects("headers", c.headers, "Patterns of header fields.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, filter_config& c) {
+  v.decimal("junk_score", c.junk_score, 0, 1000, "A message whose scores come to this is junk; 0: none is by its score.");
+  v.decimal("reject_score", c.reject_score, 0, 1000, "A message whose scores come to this is refused; 0: none is by its score.");
+  v.objects("stages", c.stages, "How single stages run, where it is not as usual.");
+  v.object("greylist", c.greylist, "Greylisting.");
+  v.object("dns_lists", c.dns_lists, "Block lists and allow lists in DNS.");
+  v.object("rate", c.rate, "Rate limits.");
+  v.object("content", c.content, "Rules about senders, recipients, attachments and header fields.");
+}
+
+}  // namespace briefwerk::apps
