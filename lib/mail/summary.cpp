@@ -29,15 +29,14 @@ struct sort_keys {
   std::string display;
 };
 
-// RFC 5256 §3: the mailbox of the first address; RFC 5957 §3: its display name, else mailbox@host. Groups are passed
-// over to their first member.
+// RFC 5256 §3: the mailbox of the first address; RFC 5957 §3: its display name, else mailbox@host. Where a group stands
+// first, its name is both: so ENVELOPE shows it (RFC 9051 §7.5.2).
 sort_keys keys_of(std::string_view value) {
   if (value.empty()) return {};
   // The first address is wanted; lists of thousands are not read for it.
   for (const auto& address : parse_address_list(value.substr(0, 4096))) {
     if (address.kind == list_address::kind_type::group_end) continue;
     if (address.kind == list_address::kind_type::group_begin) {
-      if (value.find('@') != value.npos) continue;
       return {cut(casemap(guess_utf8(address.name))), cut(casemap(decode_text(address.name)))};
     }
     const auto local = guess_utf8(address.local);
