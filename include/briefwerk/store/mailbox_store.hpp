@@ -285,6 +285,11 @@ class mailbox_store {
   // mailboxes), once for all that happened since the last call. It must only note the fact and post to its executor,
   // and must not end a subscription.
   virtual subscription watch(account_id account, std::function<void(mailbox_id)> changed) = 0;
+
+  // REPLACE (RFC 8508): the message comes into the target's mailbox and `uid` goes from `from`, in one commit; the quota
+  // counts what is left of it. base::errc::not_found when `uid` is gone already.
+  virtual base::task<base::result<appended>> replace(account_id account, mailbox_id from, std::uint32_t uid,
+                                                     message_source message, local_target target);
 };
 
 }  // namespace briefwerk::store

@@ -203,6 +203,42 @@ base::task<base::result<std::vector<appended>>> engine_mailbox_store::append(std
   co_return answers;
 }
 
+base::task<base::result<appended>> mailbox_store::replace(account_id, mailbox_id, std::uint32_t, message_source, local_target) {
+  co_return base::fail(base::errc::unsupported);
+}
+
+base::task<base::result<appended>> engine_mailbox_store::replace(account_id account, mailbox_id from, std::uint32_t uid,
+                                                                 message_source message, local_target target) {
+  const std::string partition = keys::partition(account);
+  std::vector<local_target> one;
+  one.push_back(std::move(target));
+  delivery fresh(core_, message, std::move(one), {}, delivery::refusal::everything);
+  transaction work;
+  // The old message first, so that its room is free for the new one.
+  work.write(partition, [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+    account_writer writer(now, partition, core_.report, out, core_.seconds());
+    auto head = require_head(writer.read(), from);
+    if (!head) return base::fail(head.error());
+    mailbox_editor box(writer, from, std::move(*head));
+    std::optional<std::uint32_t> size;
+    const mail::uid_set uids{{uid, uid}};
+    const auto edited = box.remove(&uids, [&](const message_entry& entry) {
+      size = entry.size;
+      return true;
+    });
+    if (!edited) return edited;
+    if (!size) return base::fail(base::errc::not_found);
+    if (auto given = writer.give_room(*size, 1); !given) return given;
+    if (auto finished = box.finish(); !finished) return finished;
+    writer.finish();
+    return {};
+  });
+  fresh.add_to(work);
+  auto done = co_await core_.writer.commit(std::move(work));
+  if (!done) co_return base::fail(done.error());
+  co_return *fresh.take_results().front();
+}
+
 base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
     account_id account, mailbox_id mailbox, mail::uid_set uids, flag_change how, flag_list flags,
     std::optional<std::uint64_t> unchanged_since) {

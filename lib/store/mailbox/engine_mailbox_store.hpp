@@ -42,6 +42,8 @@ class engine_mailbox_store final : public mailbox_store {
                                                                         std::vector<queue_item> queue) override;
   base::task<base::result<std::vector<appended>>> append(std::vector<message_source> pieces,
                                                          std::vector<local_target> targets) override;
+  base::task<base::result<appended>> replace(account_id account, mailbox_id from, std::uint32_t uid,
+                                             message_source message, local_target target) override;
   base::task<base::result<flags_changed>> change_flags(account_id account, mailbox_id mailbox, mail::uid_set uids,
                                                        flag_change how, flag_list flags,
                                                        std::optional<std::uint64_t> unchanged_since) override;
