@@ -27,7 +27,7 @@ OUTSIDE = {
     "unicode/": {"mail", "protocol"},
     "libpsl": {"mailauth"},
     "expat": {"mailauth"},
-    "zlib": {"mailauth", "filter"},
+    "zlib": {"mailauth", "filter", "server"},
     "nlohmann/": {"apps"},
     "CLI/": {"apps"},
     "fmt/": {"base", "mail", "protocol", "mailauth", "store", "net", "server", "delivery", "filter", "apps"},

@@ -177,7 +177,7 @@ TEST_CASE("imap: message commands") {
       {"partial without length", "a FETCH 1 BODY[]<0>", "BAD: Invalid section"},
       {"RFC 3516 §4.2", "a FETCH 1 (BINARY.PEEK[1.2]<1.2> BINARY.SIZE[1])", "fetch 1 binary.peek[].1.2<1.2> binary_size.1"},
       {"no text in BINARY", "a FETCH 1 BINARY[TEXT]", "BAD: Invalid section"},
-      {"RFC 7162 §3.1.4.1", "a UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)", "uid fetch 300:500 flags uid since12345 vanished"},
+      {"RFC 7162 §3.1.4.1", "a UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)", "uid fetch 300:500 flags uid modseq since12345 vanished"},
       {"RFC 7162 §3.2.6: VANISHED alone", "a UID FETCH 1 (FLAGS) (VANISHED)", "BAD: Unknown option"},
       {"no items", "a FETCH 1 ()", "BAD: Invalid argument"},
       {"list without end", "a FETCH 1 (FLAGS", "BAD: Argument missing"},
@@ -242,44 +242,78 @@ TEST_CASE("imap: search") {
   check(rows);
 }
 
-TEST_CASE("imap: append pieces") {
+namespace {
+
+// "begin …", "url …" of each action, then where it ends.
+std::string parse_append(std::string_view in, imap::append_place place, bool at_literal) {
+  const auto block = std::make_unique<char[]>(in.size());
+  in.copy(block.get(), in.size());
+  imap::arena memory;
+  const auto parsed = imap::parse_append({block.get(), in.size()}, place, false, at_literal, {}, memory);
+  if (!parsed) return "BAD: " + parsed.error().message();
+  std::string out;
+  for (const auto& action : parsed->actions) {
+    const auto& p = action.piece;
+    if (action.what == imap::append_action::kind::url) {
+      out += "url " + std::string(action.url) + ", ";
+      continue;
+    }
+    out += std::string(p.mailbox) + " " + imap_test::text_of(p.flags) + " " +
+           (p.internal_date ? std::to_string(*p.internal_date) : "-") + (p.binary ? " binary" : "") +
+           (p.catenated ? " catenated" : "") + (p.replaced ? " replaces " + imap_test::text_of(*p.replaced) : "") + ", ";
+  }
+  const char* const stops[] = {"collect", "literal", "end"};
+  const char* const places[] = {"mailbox", "replaced", "message", "part", "utf8"};
+  return out + stops[static_cast<int>(parsed->ends)] + " " + places[static_cast<int>(parsed->next)];
+}
+
+}  // namespace
+
+TEST_CASE("imap: arguments of APPEND and REPLACE") {
+  using enum imap::append_place;
   struct append_row {
     const char* why;
     std::string_view in;
-    bool first;
+    imap::append_place place;
+    bool at_literal;
     std::string_view out;
   };
   const append_row rows[] = {
-      {"RFC 9051 §6.3.12", R"( saved-messages (\Seen) )", true, "saved-messages 1 - "},
-      {"bare", " INBOX ", true, "INBOX 0 - "},
-      {"the mailbox is the literal", " ", true, "literal"},
-      {"mailbox was a literal", " {5}\r\na b/c ", true, "a b/c 0 - "},
-      {"date", R"( x " 7-Nov-2026 10:15:00 +0100" )", true, "x 0 1794042900 "},
-      {"all", R"( x ($Junk \draft) "17-Jul-1996 02:44:25 -0700" ~)", true, "x 16+$Junk 837596665 binary"},
-      {"RFC 3502", R"( (\Seen) )", false, " 1 - "},
-      {"RFC 3502 bare", " ", false, " 0 - "},
-      {"no space before the literal", " x", true, "BAD: Argument missing"},
-      {"no space at all", "", false, "BAD: Argument missing"},
-      {"date that does not exist", R"( x "31-Feb-2026 10:15:00 +0100" )", true, "BAD: Invalid date"},
-      {"hour that does not exist", R"( x "01-Feb-2026 24:15:00 +0100" )", true, "BAD: Invalid date"},
-      {"order of flags and date", R"( x "01-Feb-2026 20:15:00 +0100" (\Seen) )", true, "BAD: Too many arguments"},
-      {"date cut", R"( x "01-Feb-2)", true, "BAD: Invalid date"},
+      {"RFC 9051 §6.3.12", R"( saved-messages (\Seen) )", mailbox, true, "saved-messages 1 -, literal message"},
+      {"bare", " INBOX ", mailbox, true, "INBOX 0 -, literal message"},
+      {"the mailbox is the literal", " ", mailbox, true, "collect mailbox"},
+      {"mailbox was a literal", " {5}\r\na b/c ", mailbox, true, "a b/c 0 -, literal message"},
+      {"date", R"( x " 7-Nov-2026 10:15:00 +0100" )", mailbox, true, "x 0 1794042900, literal message"},
+      {"all", R"( x ($Junk \draft) "17-Jul-1996 02:44:25 -0700" ~)", mailbox, true, "x 16+$Junk 837596665 binary, literal message"},
+      {"RFC 3502", R"( (\Seen) )", message, true, " 1 -, literal message"},
+      {"RFC 3502 bare", " ", message, true, " 0 -, literal message"},
+      {"RFC 3502: the end", "", message, false, "end message"},
+      {"RFC 8508", " 4 Drafts ", replaced, true, "Drafts 0 - replaces 4, literal message"},
+      {"RFC 8508: one message", " 4:5 Drafts ", replaced, true, "BAD: Invalid message set"},
+      {"RFC 4469", " x CATENATE (URL \"/a/;UID=1\" TEXT ", mailbox, true, "x 0 - catenated, url /a/;UID=1, literal part"},
+      {"RFC 4469: no literal", " x CATENATE (URL /a/;UID=1)", mailbox, false, "x 0 - catenated, url /a/;UID=1, end message"},
+      {"RFC 4469: the URL is a literal", " x CATENATE (URL ", mailbox, true, "x 0 - catenated, collect part"},
+      {"RFC 4469: after a text", " URL a URL b TEXT ", part, true, "url a, url b, literal part"},
+      {"RFC 4469: the end", ")", part, false, "end message"},
+      {"RFC 4469 and 3502", ") (\\Seen) CATENATE (URL a)", part, false, " 1 - catenated, url a, end message"},
+      {"RFC 4469: no part", " x CATENATE ()", mailbox, false, "BAD: Invalid argument"},
+      {"RFC 4469: no end", " x CATENATE (URL a", mailbox, false, "BAD: Argument missing"},
+      {"RFC 6855 §4", " x UTF8 (~", mailbox, true, "x 0 - binary, literal utf8"},
+      {"RFC 6855 §4: the end", ")", utf8, false, "end message"},
+      {"RFC 6855 §4: literal8 only", " x UTF8 (", mailbox, true, "BAD: Invalid argument"},
+      {"no message", " x", mailbox, false, "BAD: Argument missing"},
+      {"no space before the literal", " x", mailbox, true, "BAD: Argument missing"},
+      {"no space at all", "", mailbox, true, "BAD: Argument missing"},
+      {"octets behind the message", "x", message, false, "BAD: Invalid argument"},
+      {"date that does not exist", R"( x "31-Feb-2026 10:15:00 +0100" )", mailbox, true, "BAD: Invalid date"},
+      {"hour that does not exist", R"( x "01-Feb-2026 24:15:00 +0100" )", mailbox, true, "BAD: Invalid date"},
+      {"order of flags and date", R"( x "01-Feb-2026 20:15:00 +0100" (\Seen) )", mailbox, true, "BAD: Invalid argument"},
+      {"date cut", R"( x "01-Feb-2)", mailbox, true, "BAD: Invalid date"},
   };
-  const auto parse_piece = [](std::string_view in, bool first) -> std::string {
-    const auto block = std::make_unique<char[]>(in.size());
-    in.copy(block.get(), in.size());
-    imap::arena memory;
-    const auto piece = imap::parse_append_piece({block.get(), in.size()}, first, {}, memory);
-    if (!piece) return "BAD: " + piece.error().message();
-    if (!*piece) return "literal";
-    const auto& p = **piece;
-    return std::string(p.mailbox) + " " + imap_test::text_of(p.flags) + " " +
-           (p.internal_date ? std::to_string(*p.internal_date) : "-") + " " + (p.binary ? "binary" : "");
-  };
-  for (const auto& [why, in, first, out] : rows) {
+  for (const auto& [why, in, place, at_literal, out] : rows) {
     CAPTURE(why);
-    CHECK(parse_piece(in, first) == out);
-    for (std::size_t cut = 0; cut < in.size(); ++cut) static_cast<void>(parse_piece(in.substr(0, cut), first));
+    CHECK(parse_append(in, place, at_literal) == out);
+    for (std::size_t cut = 0; cut < in.size(); ++cut) static_cast<void>(parse_append(in.substr(0, cut), place, at_literal));
   }
 }
 

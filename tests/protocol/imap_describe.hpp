@@ -155,11 +155,15 @@ struct describe {
   std::string operator()(const imap::search_command& c) const {
     std::string out = c.by_uid ? "uid search " : "search ";
     if (c.extended) out += "return" + std::to_string(c.returns) + " ";
+    if ((c.returns & imap::return_partial) != 0) {
+      out += std::to_string(c.partial.first) + ":" + std::to_string(c.partial.last) + " ";
+    }
     return out + text_of(c.program);
   }
   std::string operator()(const imap::fetch_command& c) const {
     std::string out = (c.by_uid ? "uid fetch " : "fetch ") + text_of(c.messages);
     for (const auto& item : c.items) out += " " + text_of(item);
+    if (c.partial) out += " " + std::to_string(c.partial->first) + ":" + std::to_string(c.partial->last);
     if (c.changed_since) out += " since" + std::to_string(*c.changed_since);
     return c.vanished ? out + " vanished" : out;
   }
@@ -173,6 +177,27 @@ struct describe {
   std::string operator()(const imap::copy_command& c) const {
     return (c.by_uid ? "uid copy " : "copy ") + text_of(c.messages) + " [" + std::string(c.mailbox) + "]";
   }
+  std::string operator()(const imap::sort_command& c) const {
+    std::string out = "sort";
+    for (const auto& key : c.keys) out += (key.reverse ? " -" : " +") + std::to_string(static_cast<int>(key.field));
+    return out + " " + (*this)(c.search);
+  }
+  std::string operator()(const imap::thread_command& c) const {
+    return std::string(c.by_uid ? "uid thread " : "thread ") +
+           (c.algorithm == imap::thread_algorithm::references ? "references " : "subject ") + text_of(c.program);
+  }
+  std::string operator()(const imap::cancel_update_command& c) const {
+    std::string out = "cancelupdate";
+    for (const auto tag : c.tags) out.append(" ").append(tag);
+    return out;
+  }
+  std::string operator()(const imap::unauthenticate_command&) const { return "unauthenticate"; }
+  std::string operator()(const imap::compress_command& c) const { return "compress " + std::string(c.algorithm); }
+  std::string operator()(const imap::get_quota_command& c) const { return "getquota [" + std::string(c.root) + "]"; }
+  std::string operator()(const imap::get_quota_root_command& c) const {
+    return "getquotaroot [" + std::string(c.mailbox) + "]";
+  }
+  std::string operator()(const imap::set_quota_command& c) const { return "setquota [" + std::string(c.root) + "]"; }
   std::string operator()(const imap::move_command& c) const {
     return (c.by_uid ? "uid move " : "move ") + text_of(c.messages) + " [" + std::string(c.mailbox) + "]";
   }

@@ -52,6 +52,8 @@ class player {
       } else if (std::holds_alternative<imap::drop_message>(step)) {
         log += "<drop>";
         message.clear();
+      } else if (std::holds_alternative<imap::start_compression>(step)) {
+        log += "<compression>";
       } else if (std::holds_alternative<imap::start_tls>(step)) {
         log += "<tls>";
         session.tls_started();
@@ -118,9 +120,16 @@ class player {
     const auto& piece = question.piece;
     note("append [" + std::string(piece.mailbox) + "] " + text_of(piece.flags) + " " +
          (piece.internal_date ? std::to_string(*piece.internal_date) : "-") + " " + std::to_string(question.size) +
-         (question.first ? "" : " more"));
+         (piece.replaced ? (piece.by_uid ? " replaces uid " : " replaces ") + text_of(*piece.replaced) : std::string()) +
+         (piece.catenated ? " catenated" : "") + (question.first ? "" : " more"));
     if (refuse_append) return session.complete(imap::condition::no, imap::codes::try_create, "No such mailbox");
     session.accept_message();
+  }
+  void answer(imap::append_url& question) {
+    note("url " + std::string(question.url));
+    if (question.url == "bad") return session.complete(imap::condition::no, imap::codes::bad_url(question.url), "No such part");
+    message.append("[").append(question.url).append("]");
+    session.accept_part();
   }
   void answer(imap::append_end& question) {
     note("store " + std::to_string(question.count) + " " + message);

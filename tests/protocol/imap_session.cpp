@@ -183,7 +183,7 @@ TEST_CASE("imap session: literals and APPEND") {
       {"4 GiB sent unasked (RFC 7888 §4)", "a APPEND x {4294967296+}\r\nb NOOP\r\n", "* BYE [TOOBIG] Literal too big\r\n", ""},
       {"RFC 7888 §5", "a APPEND x {5000+}\r\n", "", ""},
       {"nothing as message", "a APPEND x {0}\r\nb NOOP\r\n", "a NO A message has at least one octet\r\nb OK Completed\r\n", "<noop>"},
-      {"octets after the message", "a APPEND x {5+}\r\nhello x\r\nb NOOP\r\n", "a BAD Unexpected octets after the message\r\nb OK Completed\r\n",
+      {"octets after the message", "a APPEND x {5+}\r\nhello x\r\nb NOOP\r\n", "a BAD Invalid argument\r\nb OK Completed\r\n",
        "<append [x] 0 - 5><drop><noop>"},
       {"one message only", "a APPEND x {5+}\r\nhello {2+}\r\nab\r\nb NOOP\r\n", "a BAD One message at a time\r\nb OK Completed\r\n",
        "<append [x] 0 - 5><drop><noop>"},
@@ -314,4 +314,65 @@ TEST_CASE("imap session: floods are dropped in bounded memory") {
     literals.play(sent + "\r\nb NOOP\r\n", portion);
     CHECK(literals.transcript == "a BAD [TOOBIG] Literal too big\r\nb OK Completed\r\n");
   }
+}
+
+TEST_CASE("imap session: CATENATE, REPLACE, COMPRESS and UNAUTHENTICATE") {
+  auto options = plain_options();
+  auto& offered = options.offered;
+  offered.multiappend = offered.catenate = offered.replace = offered.compress = offered.unauthenticate = true;
+  offered.utf8_accept = offered.uid_only = offered.condstore = offered.qresync = true;
+  const std::string_view stored = "a OK [APPENDUID 38505 3955] APPEND completed\r\n";
+  const script rows[] = {
+      {"RFC 4469: URLs alone", "a APPEND x CATENATE (URL one URL \"two\")\r\n", stored,
+       "<append [x] 0 - 0 catenated><url one><url two><store 1 [one][two]>"},
+      {"RFC 4469: all kinds", "a APPEND x CATENATE (URL one TEXT {3+}\r\nabc URL {3+}\r\ntwo TEXT {1+}\r\nd)\r\n", stored,
+       "<append [x] 0 - 0 catenated><url one><url two><store 1 [one]abc[two]d>"},
+      {"RFC 4469 and 3502", "a APPEND x CATENATE (TEXT {1+}\r\nd) (\\Seen) {2+}\r\nef\r\n", stored,
+       "<append [x] 0 - 0 catenated><append [x] 1 - 2 more><store 2 def>"},
+      {"RFC 4469: a text of nothing", "a APPEND x CATENATE (TEXT {0+}\r\n URL one)\r\n", stored,
+       "<append [x] 0 - 0 catenated><url one><store 1 [one]>"},
+      {"RFC 4469 §4.1: what was sent along is dropped", "a APPEND x CATENATE (URL bad TEXT {3+}\r\nabc)\r\nb NOOP\r\n",
+       "a NO [BADURL bad] No such part\r\nb OK Completed\r\n", "<append [x] 0 - 0 catenated><url bad><noop>"},
+      {"RFC 4469: no text", "a APPEND x CATENATE (TEXT abc)\r\n", "a BAD Invalid argument\r\n", ""},
+      {"RFC 4469: cut", "a APPEND x CATENATE (URL one\r\n", "a BAD Argument missing\r\n", ""},
+      {"RFC 4469: a text too large", "a APPEND x CATENATE (TEXT {1001}\r\nb NOOP\r\n", "a NO [TOOBIG] Message too big\r\nb OK Completed\r\n",
+       "<noop>"},
+      {"RFC 6855 §4", "a APPEND x UTF8 (~{2+}\r\nab)\r\n", stored, "<append [x] 0 - 2><store 1 ab>"},
+      {"RFC 8508", "s SELECT INBOX\r\na REPLACE 4 x (\\Draft) {2+}\r\nab\r\n",
+       "* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na OK [APPENDUID 38505 3955] APPEND completed\r\n",
+       "<select [INBOX]><append [x] 16 - 2 replaces 4><store 1 ab>"},
+      {"RFC 8508: one message", "s SELECT INBOX\r\na UID REPLACE * x {2+}\r\nab {1+}\r\nc\r\n",
+       "* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na BAD One message at a time\r\n",
+       "<select [INBOX]><append [x] 0 - 2 replaces uid *><drop>"},
+      {"RFC 8508: selected only", "a REPLACE 4 x {2}\r\n", "a BAD Select a mailbox first\r\n", ""},
+      {"RFC 4978", "a COMPRESS DEFLATE\r\nb NOOP\r\n", "a OK DEFLATE active\r\n", "<compression>"},
+      {"RFC 4978: another", "a COMPRESS LZW\r\nb NOOP\r\n", "a NO [CANNOT] Unknown algorithm\r\nb OK Completed\r\n", "<noop>"},
+      {"RFC 8437", "e ENABLE QRESYNC UTF8=ACCEPT\r\na UNAUTHENTICATE\r\nb NOOP\r\nc SELECT x\r\n",
+       "* ENABLED QRESYNC UTF8=ACCEPT\r\ne OK ENABLE completed\r\na OK Completed\r\nb OK Completed\r\nc BAD Log in first\r\n",
+       "<unauthenticate><noop>"},
+      {"RFC 7162 §3.2.5: before ENABLE", "a SELECT x (QRESYNC (1 2))\r\n", "a BAD QRESYNC is not enabled\r\n", ""},
+      {"RFC 9586", "e ENABLE UIDONLY\r\ns SELECT INBOX\r\na FETCH 1 FLAGS\r\n",
+       "* ENABLED UIDONLY\r\ne OK ENABLE completed\r\n* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na BAD [UIDREQUIRED] Only UIDs are used here\r\n",
+       "<select [INBOX]>"},
+  };
+  for (const auto& row : rows) {
+    if (std::string_view(row.why) != "RFC 4978") continue;
+    // What comes behind COMPRESS in the same octets is thrown away; cut elsewhere it would be a command.
+    player client(options);
+    client.session.tls_started();
+    client.play(login);
+    client.transcript.clear();
+    client.log.clear();
+    client.play(row.in);
+    CHECK(client.transcript == row.out);
+    CHECK(client.log == row.log);
+    CHECK(client.session.is_compressed());
+    client.transcript.clear();
+    client.play("c COMPRESS DEFLATE\r\n");
+    CHECK(client.transcript == "c NO [COMPRESSIONACTIVE] Compression is active already\r\n");
+  }
+  std::vector<script> others;
+  for (const auto& row : rows)
+    if (std::string_view(row.why) != "RFC 4978") others.push_back(row);
+  check(others, options);
 }

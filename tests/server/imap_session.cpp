@@ -60,8 +60,8 @@ TEST_CASE("FETCH answers from the index, the summary and the message") {
     const char* answer;
   };
   const row rows[] = {
-      {"flags and keywords", "FETCH 1 FLAGS", "* 1 FETCH (FLAGS (\\Flagged work))"},
-      {"the UID form names the UID", "UID FETCH 1 (FLAGS)", "* 1 FETCH (FLAGS (\\Flagged work) UID 1)"},
+      {"flags and keywords", "FETCH 1 FLAGS", "* 1 FETCH (FLAGS (\\Flagged \\Recent work))"},
+      {"the UID form names the UID", "UID FETCH 1 (FLAGS)", "* 1 FETCH (FLAGS (\\Flagged \\Recent work) UID 1)"},
       {"the date is shown in UTC", "FETCH 1 INTERNALDATE", "* 1 FETCH (INTERNALDATE \" 5-Jan-2026 10:00:00 +0000\")"},
       {"envelope of the summary", "FETCH 1 ENVELOPE",
        "* 1 FETCH (ENVELOPE (\"Mon, 5 Jan 2026 10:00:00 +0000\" \"Gr=?utf-8?q?=C3=BC?=sse\" ((\"Anna\" NIL \"anna\" "
@@ -95,7 +95,7 @@ TEST_CASE("reading a body marks it seen, once, and says so in the same row") {
   c.append("INBOX", t::first_message);
   c.command("SELECT INBOX");
   const auto first = c.command("FETCH 1 BODY[TEXT]");
-  CHECK(has_part(first, "Hello there\r\n FLAGS (\\Seen))"));
+  CHECK(has_part(first, "Hello there\r\n FLAGS (\\Seen \\Recent))"));
   CHECK(first.size() == 2);
   const auto second = c.command("FETCH 1 BODY[TEXT]");
   CHECK(has_part(second, "Hello there\r\n)"));
@@ -115,12 +115,12 @@ TEST_CASE("STORE changes flags and tells them, or keeps silent") {
   c.login();
   for (int i = 0; i < 3; ++i) c.append("INBOX", t::first_message);
   c.command("SELECT INBOX");
-  CHECK(has_line(c.command("STORE 1:2 +FLAGS (\\Seen)"), "* 2 FETCH (FLAGS (\\Seen))"));
-  CHECK(has_line(c.command("UID STORE 2 FLAGS (\\Draft work)"), "* 2 FETCH (UID 2 FLAGS (\\Draft work))"));
-  CHECK(has_line(c.command("STORE 2 -FLAGS (WORK)"), "* 2 FETCH (FLAGS (\\Draft))"));
+  CHECK(has_line(c.command("STORE 1:2 +FLAGS (\\Seen)"), "* 2 FETCH (FLAGS (\\Seen \\Recent))"));
+  CHECK(has_line(c.command("UID STORE 2 FLAGS (\\Draft work)"), "* 2 FETCH (UID 2 FLAGS (\\Draft \\Recent work))"));
+  CHECK(has_line(c.command("STORE 2 -FLAGS (WORK)"), "* 2 FETCH (FLAGS (\\Draft \\Recent))"));
   CHECK(c.command("STORE 1:3 +FLAGS.SILENT (\\Answered)").size() == 1);
   CHECK(c.command("NOOP").size() == 1);
-  CHECK(has_line(c.command("FETCH 3 FLAGS"), "* 3 FETCH (FLAGS (\\Answered))"));
+  CHECK(has_line(c.command("FETCH 3 FLAGS"), "* 3 FETCH (FLAGS (\\Answered \\Recent))"));
 }
 
 TEST_CASE("EXPUNGE, UID EXPUNGE, CLOSE and UNSELECT") {
@@ -176,4 +176,44 @@ TEST_CASE("APPEND: synchronising, several at once, refused") {
   const auto back = c.command("FETCH 4 BODY.PEEK[TEXT]");
   CHECK(back.front().size() > large.size());
   CHECK(has_part(back, large));
+}
+
+TEST_CASE("\\Recent belongs to the first session that hears of a message, RFC 3501 §2.3.2") {
+  house home;
+  client first(home), second(home), later(home);
+  for (client* each : {&first, &second, &later}) each->login();
+  first.append("INBOX", t::first_message);
+  CHECK(has_line(second.command("STATUS INBOX (RECENT)"), "* STATUS INBOX (RECENT 1)"));
+  // RFC 3501 §6.3.2: EXAMINE takes it from nobody.
+  CHECK(has_line(second.command("EXAMINE INBOX"), "* 1 RECENT"));
+  CHECK(has_line(first.command("SELECT INBOX"), "* 1 RECENT"));
+  CHECK(has_line(later.command("SELECT INBOX"), "* 0 RECENT"));
+  CHECK(has_line(first.command("FETCH 1 FLAGS"), "* 1 FETCH (FLAGS (\\Recent))"));
+  CHECK(has_line(later.command("FETCH 1 FLAGS"), "* 1 FETCH (FLAGS ())"));
+  CHECK(has_line(first.command("SEARCH RECENT"), "* SEARCH 1"));
+  CHECK(has_line(later.command("SEARCH OLD"), "* SEARCH 1"));
+  CHECK(has_line(second.command("STATUS INBOX (RECENT)"), "* STATUS INBOX (RECENT 0)"));
+  // What comes while the mailbox is open; IMAP4rev2 knows nothing of it.
+  later.append("INBOX", t::second_message);
+  CHECK(has_line(later.command("FETCH 2 FLAGS"), "* 2 FETCH (FLAGS (\\Recent))"));
+  const auto told = first.command("NOOP");
+  CHECK(has_line(told, "* 2 EXISTS"));
+  CHECK_FALSE(has_part(told, "RECENT"));
+  client rev2(home);
+  rev2.login();
+  rev2.append("INBOX", t::second_message);
+  rev2.command("ENABLE IMAP4rev2");
+  CHECK_FALSE(has_part(rev2.command("SELECT INBOX"), "RECENT"));
+}
+
+TEST_CASE("what is announced after the login") {
+  house home;
+  client c(home);
+  c.login();
+  CHECK(c.command("CAPABILITY").front() ==
+        "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE UIDPLUS UNSELECT CHILDREN MOVE ESEARCH "
+        "SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE CREATE-SPECIAL-USE MULTIAPPEND CATENATE REPLACE "
+        "BINARY CONDSTORE QRESYNC UTF8=ACCEPT OBJECTID SAVEDATE PREVIEW SORT SORT=DISPLAY ESORT I18NLEVEL=1 "
+        "THREAD=ORDEREDSUBJECT THREAD=REFERENCES CONTEXT=SEARCH PARTIAL UIDONLY INPROGRESS QUOTA QUOTA=RES-STORAGE "
+        "QUOTA=RES-MESSAGE COMPRESS=DEFLATE UNAUTHENTICATE APPENDLIMIT=52428800");
 }

@@ -53,6 +53,7 @@ struct imap_options {
   std::string name = "imap";                 // of the log events and counters
   std::chrono::milliseconds login_deadline{std::chrono::minutes(1)};   // for each line before the login
   std::chrono::milliseconds idle_deadline{std::chrono::minutes(30)};   // after it (RFC 9051 §5.4), IDLE included
+  std::chrono::milliseconds progress_interval{std::chrono::seconds(10)};  // between two words of a long command (RFC 9585)
   std::chrono::milliseconds write_deadline{std::chrono::minutes(5)};   // the client takes nothing
 };
 

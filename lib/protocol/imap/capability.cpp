@@ -41,6 +41,8 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.special_use, "SPECIAL-USE");
   add(offered.create_special_use, "CREATE-SPECIAL-USE");
   add(offered.multiappend, "MULTIAPPEND");
+  add(offered.catenate, "CATENATE");
+  add(offered.replace, "REPLACE");
   add(offered.binary, "BINARY");
   add(offered.condstore, "CONDSTORE");
   add(offered.qresync, "QRESYNC");
@@ -48,6 +50,21 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.objectid, "OBJECTID");
   add(offered.savedate, "SAVEDATE");
   add(offered.preview, "PREVIEW");
+  add(offered.sort, "SORT");
+  add(offered.sort, "SORT=DISPLAY");
+  add(offered.sort, "ESORT");
+  add(offered.sort, "I18NLEVEL=1");
+  add(offered.thread, "THREAD=ORDEREDSUBJECT");
+  add(offered.thread, "THREAD=REFERENCES");
+  add(offered.context, "CONTEXT=SEARCH");
+  add(offered.partial, "PARTIAL");
+  add(offered.uid_only, "UIDONLY");
+  add(offered.in_progress, "INPROGRESS");
+  add(offered.quota, "QUOTA");
+  add(offered.quota, "QUOTA=RES-STORAGE");
+  add(offered.quota, "QUOTA=RES-MESSAGE");
+  add(offered.compress && state.authenticated, "COMPRESS=DEFLATE");
+  add(offered.unauthenticate, "UNAUTHENTICATE");
   add(offered.append_limit, "APPENDLIMIT=" + std::to_string(options.append_limit));
   if (state.authenticated) {
     for (const auto& name : offered.more) add(true, name);

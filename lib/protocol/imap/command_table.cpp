@@ -15,9 +15,11 @@ constexpr std::uint8_t logged_in = in_authenticated | in_selected;
 constexpr command_rule rules[] = {
     {"APPEND", command_kind::append, logged_in, false},
     {"AUTHENTICATE", command_kind::authenticate, in_not_authenticated, false},
+    {"CANCELUPDATE", command_kind::cancel_update, in_selected, false},  // RFC 5267 §4.3.5
     {"CAPABILITY", command_kind::capability, in_any, false},
     {"CHECK", command_kind::check, in_selected, false},  // RFC 3501 §6.4.1
     {"CLOSE", command_kind::close, in_selected, false},
+    {"COMPRESS", command_kind::compress, logged_in, false},  // RFC 4978
     {"COPY", command_kind::copy, in_selected, true},
     {"CREATE", command_kind::create, logged_in, false},
     {"DELETE", command_kind::delete_, logged_in, false},
@@ -25,6 +27,8 @@ constexpr command_rule rules[] = {
     {"EXAMINE", command_kind::examine, logged_in, false},
     {"EXPUNGE", command_kind::expunge, in_selected, true},
     {"FETCH", command_kind::fetch, in_selected, true},
+    {"GETQUOTA", command_kind::get_quota, logged_in, false},
+    {"GETQUOTAROOT", command_kind::get_quota_root, logged_in, false},
     {"ID", command_kind::id, in_any, false},  // RFC 2971 §3.1
     {"IDLE", command_kind::idle, logged_in, false},
     {"LIST", command_kind::list, logged_in, false},
@@ -35,12 +39,17 @@ constexpr command_rule rules[] = {
     {"NAMESPACE", command_kind::namespace_, logged_in, false},
     {"NOOP", command_kind::noop, in_any, false},
     {"RENAME", command_kind::rename, logged_in, false},
+    {"REPLACE", command_kind::replace, in_selected, true},  // RFC 8508
     {"SEARCH", command_kind::search, in_selected, true},
     {"SELECT", command_kind::select, logged_in, false},
+    {"SETQUOTA", command_kind::set_quota, logged_in, false},
+    {"SORT", command_kind::sort, in_selected, true},
     {"STARTTLS", command_kind::starttls, in_not_authenticated, false},
     {"STATUS", command_kind::status, logged_in, false},
     {"STORE", command_kind::store, in_selected, true},
     {"SUBSCRIBE", command_kind::subscribe, logged_in, false},
+    {"THREAD", command_kind::thread, in_selected, true},
+    {"UNAUTHENTICATE", command_kind::unauthenticate, logged_in, false},  // RFC 8437 §3
     {"UNSELECT", command_kind::unselect, in_selected, false},
     {"UNSUBSCRIBE", command_kind::unsubscribe, logged_in, false},
 };

@@ -33,6 +33,13 @@ std::string copy_uid(std::uint32_t uid_validity, const mail::uid_set& from, cons
   return with_set(with_set(with_number("COPYUID", uid_validity), from), to);
 }
 
+std::string bad_url(std::string_view url) {
+  std::string code("BADURL ");
+  for (const char c : url.substr(0, 512))
+    if (static_cast<unsigned char>(c) >= 0x20 && c != ']' && c != '\\') code += c;
+  return code;
+}
+
 std::string mailbox_id(std::string_view id) {
   std::string code("MAILBOXID (");
   code += id;

@@ -246,6 +246,7 @@ void response_writer::status(std::string_view name, status_items items, const st
   item(status_uid_validity, "UIDVALIDITY ", values.uid_validity);
   item(status_unseen, "UNSEEN ", values.unseen);
   item(status_deleted, "DELETED ", values.deleted);
+  item(status_deleted_storage, "DELETED-STORAGE ", values.deleted_storage);
   item(status_size, "SIZE ", values.size);
   item(status_highest_modseq, "HIGHESTMODSEQ ", values.highest_modseq);
   item(status_append_limit, "APPENDLIMIT ", values.append_limit);
@@ -287,15 +288,89 @@ void response_writer::esearch(const esearch_result& result) {
     value(return_min, " MIN ", result.min);
     value(return_max, " MAX ", result.max);
   }
-  if ((result.returns & return_all) != 0 && result.all != nullptr && !result.all->empty()) {
+  const bool any = result.all != nullptr ? !result.all->empty() : !result.order.empty();
+  if ((result.returns & return_all) != 0 && any) {
     append(" ALL ");
-    numbers(*result.all);
+    result.all != nullptr ? numbers(*result.all) : ordered_numbers(result.order);
+  }
+  if ((result.returns & return_partial) != 0) {
+    const auto end = [&](std::int64_t at) {
+      if (at < 0) append('-');
+      number(static_cast<std::uint64_t>(at < 0 ? -at : at));
+    };
+    append(" PARTIAL (");
+    end(result.range.first);
+    append(':');
+    end(result.range.last);
+    append(' ');
+    if (result.partial != nullptr && !result.partial->empty()) numbers(*result.partial);
+    else if (!result.partial_order.empty()) ordered_numbers(result.partial_order);
+    else append("NIL");
+    append(')');
   }
   value(return_count, " COUNT ", result.count);
   if (result.modseq && result.count != 0) {
     append(" MODSEQ ");
     number(*result.modseq);
   }
+  crlf();
+}
+
+void response_writer::ordered_numbers(std::span<const std::uint32_t> numbers) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    char* at = reserve(12);
+    if (i != 0) *at++ = ',';
+    advance(put_number(at, numbers[i]));
+  }
+}
+
+void response_writer::search_update(std::string_view tag, bool by_uid, bool add, const mail::uid_set& changed) {
+  append("* ESEARCH (TAG ");
+  string(tag);
+  append(by_uid ? ") UID " : ") ");
+  // Position 0: wherever they stand in the mailbox's order.
+  append(add ? "ADDTO (0 " : "REMOVEFROM (0 ");
+  numbers(changed);
+  append(")\r\n");
+}
+
+void response_writer::sort(std::span<const std::uint32_t> order, std::optional<std::uint64_t> modseq) {
+  append("* SORT");
+  for (const auto value : order) {
+    char* at = reserve(12);
+    *at++ = ' ';
+    advance(put_number(at, value));
+  }
+  if (modseq && !order.empty()) {
+    append(" (MODSEQ ");
+    number(*modseq);
+    append(')');
+  }
+  crlf();
+}
+
+// quota-response = "QUOTA" SP quota-root-name SP quota-list
+void response_writer::quota(std::string_view root, std::optional<std::pair<std::uint64_t, std::uint64_t>> storage,
+                            std::optional<std::pair<std::uint64_t, std::uint64_t>> messages) {
+  append("* QUOTA ");
+  astring(root);
+  append(" (");
+  const auto resource = [&](std::string_view name, const std::pair<std::uint64_t, std::uint64_t>& values) {
+    append(name);
+    number(values.first);
+    append(' ');
+    number(values.second);
+  };
+  if (storage) resource("STORAGE ", *storage);
+  if (messages) resource(storage ? " MESSAGE " : "MESSAGE ", *messages);
+  append(")\r\n");
+}
+
+void response_writer::quota_root(std::string_view name, std::string_view root) {
+  append("* QUOTAROOT ");
+  mailbox(name);
+  append(' ');
+  astring(root);
   crlf();
 }
 

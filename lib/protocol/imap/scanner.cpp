@@ -128,7 +128,12 @@ bool scanner::mailbox(std::string_view& out) {
 bool scanner::list_mailbox(std::string_view& out) {
   std::string_view raw;
   if (!(has_class(peek(), in_list) ? run(raw, in_list) : string(raw))) return false;
-  return decode_name(raw, out);
+  if (decode_name(raw, out)) return true;
+  if (error_ != errc::bad_mailbox_name) return false;
+  // No mailbox has such a name, so that nothing matches (RFC 9051 §6.3.9); it is no error to ask.
+  error_ = errc{};
+  out = std::string_view("\0", 1);
+  return true;
 }
 
 bool scanner::number64(std::uint64_t& out, bool may_be_zero) noexcept {
@@ -308,6 +313,7 @@ bool scanner::status_items_list(status_items& out) noexcept {
       {"UNSEEN", status_unseen},           {"DELETED", status_deleted},
       {"SIZE", status_size},               {"HIGHESTMODSEQ", status_highest_modseq},
       {"APPENDLIMIT", status_append_limit}, {"MAILBOXID", status_mailbox_id},
+      {"DELETED-STORAGE", status_deleted_storage},
   };
   if (!expect('(')) return false;
   do {

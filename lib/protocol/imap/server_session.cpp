@@ -49,8 +49,13 @@ std::optional<step> server_session::proceed() {
     case phase::idling: return read_idle();
     case phase::message: return read_message();
     case phase::message_end: return read_message_end();
+    case phase::append_steps: return next_append_step();
     case phase::skipping: return skip();
     case phase::tls_wait: return out_.empty() ? step(start_tls{}) : write_out();
+    case phase::compression_wait:
+      if (!out_.empty()) return write_out();
+      phase_ = phase::commands;
+      return start_compression{};
     case phase::closing:
       if (!out_.empty()) return write_out();
       phase_ = phase::closed;
@@ -116,6 +121,8 @@ void server_session::refuse(const refusal& why) {
 void server_session::refuse(std::error_code why) {
   if (why == errc::bad_charset) return refuse({condition::no, codes::bad_charset, "Unknown charset"});
   const auto text = why.message();
+  // The syntax is a mailbox's; only that there is none of that name (RFC 9051 §5.1).
+  if (why == errc::bad_mailbox_name) return refuse({condition::no, codes::cannot, text});
   refuse({condition::bad, {}, text});
 }
 
@@ -124,6 +131,7 @@ void server_session::end_command() {
   asked_ = asked::nothing;
   octets_left_ = 0;
   messages_ = 0;
+  replacing_ = false;
   if (!work_) return;
   work_->begin_line();
   work_->memory.clear();
@@ -148,8 +156,11 @@ void server_session::abort(std::string_view code, std::string_view text) {
 void server_session::complete(condition how, std::string_view code, std::string_view text) {
   const auto answered = asked_;
   const bool login = answered == asked::login || answered == asked::auth;
-  if (answered == asked::append_begin && !working().mark.synchronising) {
+  const bool at_literal = (answered == asked::append_begin || answered == asked::append_url) &&
+                          working().append.ends == append_arguments::stop::literal;
+  if (at_literal && !working().mark.synchronising) {
     asked_ = asked::nothing;
+    messages_ = 0;
     return refuse_after({how, code, text}, working().mark.size);
   }
   if (answered == asked::nothing) {
@@ -164,6 +175,7 @@ void server_session::complete(condition how, std::string_view code, std::string_
     tagged(how, code, text);
   }
   login_pending_ = false;
+  if (answered == asked::unauthenticate) forget_login();
   if (how == condition::ok) bad_commands_ = 0;
   end_command();
   if (login && how != condition::ok && ++auth_failures_ >= options_.auth_failures) {
@@ -188,21 +200,17 @@ void server_session::continue_idle() {
   phase_ = phase::idling;
 }
 
-void server_session::accept_message() {
-  assert(asked_ == asked::append_begin);
-  asked_ = asked::nothing;
-  auto& w = working();
-  if (w.mark.synchronising) out_.append("+ Ready for literal data\r\n");
-  octets_left_ = w.mark.size;
-  ++messages_;
-  w.begin_line();
-  w.memory.clear();
-  phase_ = phase::message;
-}
-
 void server_session::authenticated() noexcept {
   state_ = session_state::authenticated;
   login_pending_ = true;
+}
+
+// RFC 8437 §3, §4.1: what the login and ENABLE brought is gone; TLS stays.
+void server_session::forget_login() noexcept {
+  state_ = session_state::not_authenticated;
+  read_only_ = compressed_ = rev2_ = condstore_ = qresync_ = uid_only_ = false;
+  out_.set_utf8(false);
+  out_.set_uid_only(false);
 }
 
 void server_session::selected(bool read_only) noexcept {

@@ -35,12 +35,23 @@ std::optional<server_session::refusal> server_session::check_legal(const command
                        (kind == command_kind::unselect && !offered.unselect && !offered.imap4rev2) ||
                        (kind == command_kind::move && !offered.move && !offered.imap4rev2) ||
                        (kind == command_kind::expunge && head.uid && !offered.uidplus && !offered.imap4rev2) ||
+                       (kind == command_kind::sort && !offered.sort) || (kind == command_kind::thread && !offered.thread) ||
+                       (kind == command_kind::cancel_update && !offered.context) ||
+                       (kind == command_kind::compress && !offered.compress) ||
+                       (kind == command_kind::replace && !offered.replace) ||
+                       (kind == command_kind::unauthenticate && !offered.unauthenticate) ||
+                       ((kind == command_kind::get_quota || kind == command_kind::get_quota_root ||
+                         kind == command_kind::set_quota) && !offered.quota) ||
                        (kind == command_kind::starttls && !options_.offer_starttls);
   if (missing) return refusal{condition::bad, {}, "Unknown command"};
   if (!in_state(head.rule->states)) {
     if (state_ == session_state::not_authenticated) return refusal{condition::bad, {}, "Log in first"};
     if (head.rule->states == in_not_authenticated) return refusal{condition::bad, {}, "Logged in already"};
     return refusal{condition::bad, {}, "Select a mailbox first"};
+  }
+  // RFC 9586 §3: who asked for UIDs alone names no message by its sequence number.
+  if (uid_only_ && head.rule->takes_uid && !head.uid && kind != command_kind::expunge) {
+    return refusal{condition::bad, codes::uid_required, "Only UIDs are used here"};
   }
   if (kind == command_kind::starttls && tls_) return refusal{condition::bad, {}, "TLS is active already"};
   if (kind != command_kind::login && kind != command_kind::authenticate) return {};
@@ -57,6 +68,10 @@ std::optional<step> server_session::run_line() {
   tag_ = head.tag.empty() ? "*" : head.tag;
   if (!known) return refuse(known.error()), std::nullopt;
   if (const auto why = check_legal(head)) return refuse(*why), std::nullopt;
+  if (head.rule->kind == command_kind::append || head.rule->kind == command_kind::replace) {
+    append_place_ = head.rule->kind == command_kind::append ? append_place::mailbox : append_place::replaced;
+    return read_append(w.text.substr(head.arguments), nullptr, head.uid);
+  }
   const auto parsed = parse_command(w.text, head, {is_utf8()}, w.memory);
   if (!parsed) return refuse(parsed.error()), std::nullopt;
   if (const auto why = check_offered(*parsed)) return refuse(*why), std::nullopt;
@@ -76,8 +91,12 @@ std::optional<step> server_session::run(const imap::command& parsed) {
           },
           [&](const logout_command&) -> std::optional<step> { return run_logout(), std::nullopt; },
           [&](const starttls_command&) -> std::optional<step> { return run_starttls(), std::nullopt; },
+          [&](const compress_command& compress) -> std::optional<step> { return run_compress(compress), std::nullopt; },
           [&](const enable_command& enable) -> std::optional<step> { return run_enable(enable), std::nullopt; },
           [&](const authenticate_command& auth) { return run_authenticate(auth); },
+          [&](const unauthenticate_command& over) -> std::optional<step> {
+            return put_question(asked::unauthenticate, command_question{over});
+          },
           [&](const idle_command& idle) -> std::optional<step> {
             return put_question(asked::idle, command_question{idle});
           },
@@ -117,6 +136,17 @@ void server_session::run_starttls() {
   phase_ = phase::tls_wait;
 }
 
+// RFC 4978 §3: nothing is sent along; what is, was not compressed and is thrown away.
+void server_session::run_compress(const compress_command& compress) {
+  if (!is_word(compress.algorithm, "DEFLATE")) return refuse({condition::no, codes::cannot, "Unknown algorithm"});
+  if (compressed_) return refuse({condition::no, codes::compression_active, "Compression is active already"});
+  tagged(condition::ok, {}, "DEFLATE active");
+  end_command();
+  input_ = {};
+  compressed_ = true;
+  phase_ = phase::compression_wait;
+}
+
 void server_session::run_enable(const enable_command& enable) {
   const auto& offered = options_.offered;
   std::string names;
@@ -137,6 +167,9 @@ void server_session::run_enable(const enable_command& enable) {
     } else if (offered.qresync && is_word(name, "QRESYNC")) {
       turn_on(qresync_, "QRESYNC");
       condstore_ = true;
+    } else if (offered.uid_only && is_word(name, "UIDONLY")) {
+      turn_on(uid_only_, "UIDONLY");
+      out_.set_uid_only(true);
     }
   }
   out_.append("* ENABLED");

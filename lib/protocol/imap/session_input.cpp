@@ -200,7 +200,7 @@ std::optional<step> server_session::read_message() {
 
 // After a message literal: the end of the command, or a further message (RFC 3502).
 std::optional<step> server_session::read_message_end() {
-  if (input_.empty()) return wait();
+  if (!read_literal() || input_.empty()) return wait();
   switch (read_line(limits::imap_command_line)) {
     case line_end::incomplete: return wait();
     case line_end::too_long:
@@ -210,10 +210,9 @@ std::optional<step> server_session::read_message_end() {
     case line_end::bare: refuse({condition::bad, {}, "Lines end in CRLF"}); return {};
     case line_end::complete: break;
   }
-  if (work_->text.empty()) return put_question(asked::append_end, append_end{messages_});
-  if (const auto mark = find_literal(work_->line())) return at_append_literal(*mark, nullptr);
-  refuse({condition::bad, {}, "Unexpected octets after the message"});
-  return {};
+  const auto mark = find_literal(work_->line());
+  const auto text = work_->text.substr(0, mark ? work_->line_start + mark->start : work_->text.npos);
+  return read_append(text, mark ? &*mark : nullptr, false);
 }
 
 }  // namespace briefwerk::protocol::imap

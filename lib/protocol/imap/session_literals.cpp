@@ -27,7 +27,11 @@ std::optional<step> server_session::at_literal(const literal_mark& mark) {
     refuse_literal(mark, *why);
     return {};
   }
-  if (head.rule->kind == command_kind::append) return at_append_literal(mark, &head);
+  if (head.rule->kind == command_kind::append || head.rule->kind == command_kind::replace) {
+    append_place_ = head.rule->kind == command_kind::append ? append_place::mailbox : append_place::replaced;
+    const auto end = w.line_start + mark.start;
+    return read_append(w.text.substr(head.arguments, end - head.arguments), &mark, head.uid);
+  }
   return collect_literal(mark);
 }
 
@@ -64,45 +68,6 @@ std::optional<server_session::refusal> server_session::check_literal(const liter
   }
   if (mark.size > limit || already > limit - mark.size) return refusal{condition::bad, codes::too_big, "Literal too big"};
   return {};
-}
-
-std::optional<server_session::refusal> server_session::check_append(const literal_mark& mark,
-                                                                    const append_piece& piece) const {
-  if (mark.size > options_.append_limit) {
-    // RFC 7888 §5 asks for BAD where LITERAL- is broken; a message past the limit alone is NO (RFC 7889 §4).
-    if (auto why = check_literal(mark, 0, mark.size)) return why;
-    return refusal{condition::no, codes::too_big, "Message too big"};
-  }
-  if (auto why = check_literal(mark, 0, options_.append_limit)) return why;
-  if (mark.size == 0) return refusal{condition::no, {}, "A message has at least one octet"};
-  if (piece.binary && !options_.offered.binary) return refusal{condition::bad, {}, "literal8 is not offered"};
-  if (messages_ != 0 && !options_.offered.multiappend) return refusal{condition::bad, {}, "One message at a time"};
-  if (messages_ == limits::imap_append_pieces) return refusal{condition::no, codes::limit, "Too many messages"};
-  return {};
-}
-
-// `head` is of the command; null after an accepted message.
-std::optional<step> server_session::at_append_literal(const literal_mark& mark, const command_head* head) {
-  auto& w = working();
-  const bool first = head != nullptr;
-  const auto start = first ? head->arguments : 0;
-  const auto end = w.line_start + mark.start;
-  auto piece = parse_append_piece(w.text.substr(start, end - start), first, {is_utf8()}, w.memory);
-  if (!piece) {
-    const auto text = piece.error().message();
-    refuse_literal(mark, {condition::bad, {}, text});
-    return {};
-  }
-  if (!*piece) return collect_literal(mark);
-  auto& message = **piece;
-  if (first) w.mailbox = message.mailbox;
-  message.mailbox = w.mailbox;
-  if (const auto why = check_append(mark, message)) {
-    refuse_literal(mark, *why);
-    return {};
-  }
-  w.mark = mark;
-  return put_question(asked::append_begin, append_begin{message, mark.size, first});
 }
 
 }  // namespace briefwerk::protocol::imap

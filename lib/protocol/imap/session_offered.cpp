@@ -24,6 +24,7 @@ struct offered_parts {
   bool items(status_items wanted) const {
     return ((wanted & status_size) == 0 || offered.status_size || offered.imap4rev2) &&
            ((wanted & status_highest_modseq) == 0 || offered.condstore) &&
+           ((wanted & status_deleted_storage) == 0 || offered.quota) &&
            ((wanted & status_append_limit) == 0 || offered.append_limit) &&
            ((wanted & status_mailbox_id) == 0 || offered.objectid);
   }
@@ -36,11 +37,14 @@ struct offered_parts {
     if ((uses(fetch_kind::email_id) || uses(fetch_kind::thread_id)) && !offered.objectid) return false;
     if (uses(fetch_kind::save_date) && !offered.savedate) return false;
     if (uses(fetch_kind::preview) && !offered.preview) return false;
+    if (fetch.partial && !offered.partial) return false;
     return !fetch.vanished || offered.qresync;
   }
   bool operator()(const store_command& store) const { return !store.unchanged_since || offered.condstore; }
   bool operator()(const search_command& search) const {
     if (search.extended && !offered.esearch && !offered.imap4rev2) return false;
+    if ((search.returns & return_update) != 0 && !offered.context) return false;
+    if ((search.returns & return_partial) != 0 && !offered.context && !offered.partial) return false;
     if ((search.returns & return_save) != 0 && !offered.searchres && !offered.imap4rev2) return false;
     for (const auto& node : search.program.nodes) {
       switch (node.key) {
@@ -65,6 +69,8 @@ struct offered_parts {
     }
     return true;
   }
+  bool operator()(const sort_command& sort) const { return (*this)(sort.search); }
+  bool operator()(const thread_command& thread) const { return (*this)(search_command{.program = thread.program}); }
   template <class Other>
   bool operator()(const Other&) const {
     return true;
@@ -79,9 +85,30 @@ struct enables_condstore {
     return fetch.changed_since.has_value() || (fetch.kinds & bit(fetch_kind::modseq)) != 0;
   }
   bool operator()(const store_command& store) const { return store.unchanged_since.has_value(); }
-  bool operator()(const search_command& search) const {
-    for (const auto& node : search.program.nodes) {
+  bool operator()(const search_command& search) const { return has_modseq(search.program); }
+  bool operator()(const sort_command& sort) const { return has_modseq(sort.search.program); }
+  bool operator()(const thread_command& thread) const { return has_modseq(thread.program); }
+  static bool has_modseq(const search_program& program) {
+    for (const auto& node : program.nodes) {
       if (node.key == search_key::modseq) return true;
+    }
+    return false;
+  }
+  template <class Other>
+  bool operator()(const Other&) const {
+    return false;
+  }
+};
+
+// RFC 9586 §3: no sequence numbers in what is asked.
+struct names_sequence_numbers {
+  bool operator()(const select_command& select) const { return select.qresync && select.qresync->match_sequences; }
+  bool operator()(const search_command& search) const { return of(search.program); }
+  bool operator()(const sort_command& sort) const { return of(sort.search.program); }
+  bool operator()(const thread_command& thread) const { return of(thread.program); }
+  static bool of(const search_program& program) {
+    for (const auto& node : program.nodes) {
+      if (node.key == search_key::sequence && !node.set.saved) return true;
     }
     return false;
   }
@@ -94,8 +121,17 @@ struct enables_condstore {
 }  // namespace
 
 std::optional<server_session::refusal> server_session::check_offered(const imap::command& parsed) const {
-  if (std::visit(offered_parts{options_.offered}, parsed)) return {};
-  return refusal{condition::bad, {}, "Not offered"};
+  if (!std::visit(offered_parts{options_.offered}, parsed)) return refusal{condition::bad, {}, "Not offered"};
+  if (uid_only_ && std::visit(names_sequence_numbers{}, parsed)) {
+    return refusal{condition::bad, codes::uid_required, "Only UIDs are used here"};
+  }
+  // RFC 7162 §3.2.5, §3.2.6: after ENABLE QRESYNC only.
+  const auto* const select = std::get_if<select_command>(&parsed);
+  const auto* const fetch = std::get_if<fetch_command>(&parsed);
+  if (!qresync_ && ((select != nullptr && select->qresync) || (fetch != nullptr && fetch->vanished))) {
+    return refusal{condition::bad, {}, "QRESYNC is not enabled"};
+  }
+  return {};
 }
 
 void server_session::note_condstore(const imap::command& parsed) {

@@ -18,8 +18,11 @@ struct server_session::work {
   std::size_t line_start = 0;        // of the last line in `text`
   arena memory;
 
-  literal_mark mark;                 // of the message that append_begin asks about
-  std::string mailbox;               // of the APPEND under way
+  // Of the APPEND under way: what its arguments say, how far that is done, the literal behind them, and the mailbox.
+  append_arguments append;
+  std::size_t append_done = 0;
+  literal_mark mark;
+  std::string mailbox;
   std::string decoded;               // the SASL response shown by auth_question
 
   // While skipping: the answer that follows, the end of the line read so far, and what was dropped.

@@ -54,8 +54,7 @@ fetch_plan::fetch_plan(const wire::fetch_command& command, bool read_only) : com
     const auto& item = command.items[i];
     if ((wire::bit(item.kind) & of_octets) == 0) continue;
     if (!item.peek && item.kind != fetch_kind::binary_size && !read_only) sets_seen_ = true;
-    sections_[i].path.assign(item.part.begin(), item.part.end());
-    sections_[i].item = item_of(item.text);
+    sections_[i] = section_of(item);
   }
 }
 
@@ -80,7 +79,7 @@ void fetch_plan::write(wire::response_writer& out, const fetch_subject& subject,
     if (const auto read = mail::view_summary(subject.summary)) summary = *read;
   }
   tree_is_made_ = false;
-  auto row = out.fetch(subject.sequence);
+  auto row = out.fetch(subject.sequence, subject.entry->uid);
   for (std::size_t i = 0; i < command_.items.size(); ++i) {
     const auto& item = command_.items[i];
     switch (item.kind) {
@@ -98,6 +97,7 @@ void fetch_plan::write(wire::response_writer& out, const fetch_subject& subject,
     }
   }
   if (subject.report_flags && (command_.kinds & wire::bit(fetch_kind::flags)) == 0) row.flags(subject.flags, keywords);
+  if (subject.report_modseq && (command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
 }
 
 const mail::mime_tree& fetch_plan::tree_of(std::string_view octets) {
@@ -106,30 +106,38 @@ const mail::mime_tree& fetch_plan::tree_of(std::string_view octets) {
   return tree_;
 }
 
+std::string_view detail::part_of_message(const wire::fetch_item& item, std::string_view whole) {
+  if (item.text == section_text::text) return whole.substr(header_length(whole));
+  if (item.text == section_text::header) return whole.substr(0, header_length(whole));
+  return whole;
+}
+
+std::string_view detail::selected_fields(const wire::fetch_item& item, std::string_view header, std::string& scratch) {
+  if (!is_header_selection(item.text)) return header;
+  scratch.clear();
+  mail::append_header_fields(scratch, header, item.fields, item.text == section_text::header_fields_not);
+  return scratch;
+}
+
+mail::section section_of(const wire::fetch_item& item) {
+  mail::section out;
+  out.path.assign(item.part.begin(), item.part.end());
+  out.item = item_of(item.text);
+  return out;
+}
+
 void fetch_plan::write_section(wire::fetch_row& row, std::size_t index, const store::message_octets& octets) {
   const auto& item = command_.items[index];
   const std::string_view whole = octets.view();
-  std::string_view found = whole;
-  if (!item.part.empty()) {
-    const auto& tree = tree_of(whole);
-    const auto range = mail::find_section(tree, sections_[index]);
-    if (!range) {
-      row.section_nil(item);
-      return;
-    }
-    found = range->of(whole);
-  } else if (item.text == section_text::text) {
-    found = whole.substr(header_length(whole));
-  } else if (item.text == section_text::header) {
-    found = whole.substr(0, header_length(whole));
+  const auto found = section_octets(item, sections_[index], whole, scratch_,
+                                    [&]() -> const mail::mime_tree& { return tree_of(whole); });
+  if (!found) {
+    row.section_nil(item);
+  } else if (is_header_selection(item.text)) {
+    row.section(item, wire::fetch_row::cut(item, *found));
+  } else {
+    row.section(item, wire::fetch_row::cut(item, *found), octets.owner());
   }
-  if (is_header_selection(item.text)) {
-    scratch_.clear();
-    mail::append_header_fields(scratch_, found, item.fields, item.text == section_text::header_fields_not);
-    row.section(item, wire::fetch_row::cut(item, scratch_));
-    return;
-  }
-  row.section(item, wire::fetch_row::cut(item, found), octets.owner());
 }
 
 // RFC 3516 §4: the body of a part without its transfer encoding.

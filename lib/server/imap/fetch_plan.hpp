@@ -25,6 +25,7 @@ struct fetch_subject {
   std::uint64_t modseq = 0;
   bool in_mailbox = true;                       // false: expunged, though the client does not know yet
   bool report_flags = false;                    // this FETCH set \Seen
+  bool report_modseq = false;                   // and the client follows modification sequences (RFC 7162 §3.2)
   bool missing = false;                         // what is asked cannot be read any more
   std::string_view summary;                     // serialised
   store::message_octets octets;
@@ -44,6 +45,13 @@ struct fetch_memory {
   }
 };
 
+// What BODY[…] of `item` means in a message, without its partial range; nothing where there is no such part. May point
+// into `scratch`. `tree` is called where the message's structure is needed.
+template <class Tree>
+std::optional<std::string_view> section_octets(const protocol::imap::fetch_item& item, const mail::section& section,
+                                               std::string_view whole, std::string& scratch, Tree&& tree);
+mail::section section_of(const protocol::imap::fetch_item& item);
+
 class fetch_plan {
  public:
   // The command outlives the plan.
@@ -59,7 +67,7 @@ class fetch_plan {
   // The row of a message of which index_only() items are asked.
   void write_from_index(protocol::imap::response_writer& out, std::uint32_t sequence, const store::message_entry& entry,
                         mail::flag_set flags, std::uint64_t modseq, std::span<const std::string> keywords) const {
-    auto row = out.fetch(sequence);
+    auto row = out.fetch(sequence, entry.uid);
     for (const auto& item : command_.items) write_index_item(row, item, entry, flags, modseq, keywords);
   }
   void write(protocol::imap::response_writer& out, const fetch_subject& subject, std::span<const std::string> keywords);
@@ -79,5 +87,24 @@ class fetch_plan {
   std::string scratch_;
   bool needs_summary_ = false, needs_octets_ = false, sets_seen_ = false, unknown_encoding_ = false;
 };
+
+namespace detail {
+std::string_view part_of_message(const protocol::imap::fetch_item& item, std::string_view whole);
+std::string_view selected_fields(const protocol::imap::fetch_item& item, std::string_view header, std::string& scratch);
+}  // namespace detail
+
+template <class Tree>
+std::optional<std::string_view> section_octets(const protocol::imap::fetch_item& item, const mail::section& section,
+                                               std::string_view whole, std::string& scratch, Tree&& tree) {
+  std::string_view found;
+  if (item.part.empty()) {
+    found = detail::part_of_message(item, whole);
+  } else {
+    const auto range = mail::find_section(tree(), section);
+    if (!range) return std::nullopt;
+    found = range->of(whole);
+  }
+  return detail::selected_fields(item, found, scratch);
+}
 
 }  // namespace briefwerk::server::imap

@@ -156,6 +156,8 @@ search_plan::search_plan(const protocol::imap::search_program& program, const ci
         if (mail::equals_ignoring_case(names[slot], from.text)) to.flags = mail::keyword_bit(static_cast<unsigned>(slot));
     } else if (from.key == search_key::sequence || from.key == search_key::uid) {
       to.set = here.resolve(from.set, from.key == search_key::sequence);
+    } else if (from.key == search_key::recent) {
+      to.set = here.recent;
     } else if (from.key == search_key::younger || from.key == search_key::older) {
       to.number = here.now - from.number;
     }
@@ -191,7 +193,7 @@ bool search_plan::leaf_holds(const node& leaf, search_subject& message) const {
     case search_key::flags_set: return (entry.flags & leaf.flags) == leaf.flags;
     case search_key::flags_clear: return (entry.flags & leaf.flags) == 0;
     case search_key::keyword: return leaf.flags != 0 && (entry.flags & leaf.flags) != 0;
-    case search_key::recent: return false;
+    case search_key::recent: return leaf.set.contains(entry.uid);
     case search_key::before: return day_of(entry.internal_date) < leaf.number;
     case search_key::on: return day_of(entry.internal_date) == leaf.number;
     case search_key::since: return day_of(entry.internal_date) >= leaf.number;

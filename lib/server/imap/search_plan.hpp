@@ -46,6 +46,7 @@ class search_plan {
   // flag is set, else UIDs.
   struct circumstances {
     const store::mailbox_snapshot& mailbox;
+    const mail::uid_set& recent;  // UIDs
     std::int64_t now = 0;  // seconds since 1970, for OLDER and YOUNGER
     std::function<mail::uid_set(const protocol::imap::number_set&, bool sequence_numbers)> resolve;
   };

@@ -7,6 +7,7 @@
 
 #include "briefwerk/protocol/imap/command.hpp"
 #include "briefwerk/server/imap_server.hpp"
+#include "recent_messages.hpp"
 #include "thread_state.hpp"
 
 namespace briefwerk::server {
@@ -17,6 +18,7 @@ struct imap_service::impl {
   imap_options options;
   protocol::imap::server_options protocol;
   imap::thread_states threads;
+  imap::recent_messages recent;
 
   // Null where nothing is counted.
   struct instruments {

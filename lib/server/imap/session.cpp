@@ -1,11 +1,14 @@
 #include "session.hpp"
 
+#include "search_context.hpp"
+
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "briefwerk/base/random_id.hpp"
 #include "briefwerk/net/tls_context.hpp"
+#include "yield.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -61,12 +64,11 @@ base::task<void> session::run() {
     } else if (auto* asked = std::get_if<wire::ask>(&step)) {
       co_await answer(asked->question);
     } else if (auto* data = std::get_if<wire::message_data>(&step)) {
-      if (!append_ || !append_->messages.back().append(data->bytes)) {
-        append_.reset();
-        machine_.complete(condition::no, codes::unavailable, "No space left");
-      }
+      take_message_data(data->bytes);
     } else if (std::holds_alternative<wire::drop_message>(step)) {
       append_.reset();
+    } else if (std::holds_alternative<wire::start_compression>(step)) {
+      deflate_ = std::make_unique<deflate_layer>();
     } else if (std::holds_alternative<wire::start_tls>(step)) {
       input_.reset();
       open = co_await prepare_tls();
@@ -83,16 +85,22 @@ base::task<void> session::run() {
 // Waits for octets without holding a buffer. True without feeding the machine when there is news for an idling client,
 // or when the machine was told to end.
 base::task<bool> session::take_input(bool idling) {
+  if (deflate_ && deflate_->has_input()) {
+    co_await yield{where_};  // a few octets may mean very many
+    const fed said = feed_decompressed();
+    if (said != fed::more) co_return said == fed::yes;
+  }
   if (likely_more_ && input_) {
     const auto got = stream_.try_read(input_->octets);
     if (got && *got != 0) {
-      likely_more_ = *got >= sizeof input_->octets / 2;
-      machine_.feed({input_->octets, *got});
-      co_return true;
+      const fed said = feed_machine(*got);
+      if (said != fed::more) co_return said == fed::yes;
     }
   }
   likely_more_ = false;
   input_.reset();
+  plain_.reset();
+  if (deflate_) deflate_->rest();
   const bool is_in = machine_.state() != wire::session_state::not_authenticated;
   stream_.set_deadline(is_in ? options().idle_deadline : options().login_deadline);
   for (;;) {
@@ -118,10 +126,29 @@ base::task<bool> session::take_input(bool idling) {
       input_.reset();
       continue;
     }
-    likely_more_ = *got >= sizeof input_->octets / 2;
-    machine_.feed({input_->octets, *got});
-    co_return true;
+    const fed said = feed_machine(*got);
+    if (said != fed::more) co_return said == fed::yes;
+    input_.reset();
   }
+}
+
+session::fed session::feed_machine(std::size_t count) {
+  likely_more_ = count >= sizeof input_->octets / 2;
+  if (deflate_) {
+    deflate_->give({input_->octets, count});
+    return feed_decompressed();
+  }
+  machine_.feed({input_->octets, count});
+  return fed::yes;
+}
+
+session::fed session::feed_decompressed() {
+  if (!plain_) plain_ = thread_.inputs.take();
+  const auto got = deflate_->read(plain_->octets);
+  if (!got) return fed::broken;
+  if (*got == 0) return fed::more;
+  machine_.feed({plain_->octets, *got});
+  return fed::yes;
 }
 
 base::task<bool> session::send(std::span<const std::string_view> pieces) {
@@ -129,9 +156,34 @@ base::task<bool> session::send(std::span<const std::string_view> pieces) {
   if (pieces.empty()) co_return true;
   for (const auto& piece : pieces) octets_sent_ += piece.size();
   stream_.set_deadline(options().write_deadline);
+  if (deflate_) {
+    const bool done = co_await send_compressed(pieces);
+    co_return done;
+  }
   const auto sent = co_await stream_.write(pieces);
   if (!sent) lost_ = true;
   co_return sent.has_value();
+}
+
+// In portions, so that a large message neither takes its compressed size in memory nor the thread for itself.
+base::task<bool> session::send_compressed(std::span<const std::string_view> pieces) {
+  constexpr std::size_t portion = 65536;
+  std::string out;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    for (std::string_view rest = pieces[i]; !rest.empty();) {
+      const auto now = rest.substr(0, portion);
+      rest.remove_prefix(now.size());
+      const bool last = rest.empty() && i + 1 == pieces.size();
+      if (!deflate_->write(now, last, out)) lost_ = true;
+      if (!last && out.size() < portion) continue;
+      const auto sent = co_await stream_.write(out);
+      if (!sent) lost_ = true;
+      if (lost_) co_return false;
+      out.clear();
+      if (!last) co_await yield{where_};
+    }
+  }
+  co_return true;
 }
 
 base::task<bool> session::send_collected() {
@@ -169,6 +221,8 @@ base::task<void> session::answer(const wire::question& question) {
     if (login_) login_->exchange.reset();
   } else if (auto* begin = std::get_if<wire::append_begin>(&question)) {
     co_await append_begin(*begin);
+  } else if (auto* part = std::get_if<wire::append_url>(&question)) {
+    co_await append_url(*part);
   } else if (std::holds_alternative<wire::append_end>(question)) {
     ++commands_;
     co_await append_end();
@@ -193,6 +247,20 @@ base::task<void> session::run_command(const wire::command& command) {
         }
       },
       command);
+}
+
+// RFC 8437: all that the login brought goes; the answer is the machine's.
+base::task<void> session::run(const wire::unauthenticate_command&) {
+  leave_mailbox();
+  leave();
+  account_.clear();
+  append_.reset();
+  modseq_told_ = false;
+  machine_.complete(condition::ok, "", "Logged out");
+  if (!deflate_) co_return;
+  // §4.1: compression ends behind the answer.
+  co_await send_collected();
+  deflate_.reset();
 }
 
 // RFC 2971: name and version, and nothing that helps an attacker.

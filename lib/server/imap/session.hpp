@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,10 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "briefwerk/mail/summary.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/net/stream.hpp"
 #include "briefwerk/protocol/imap/sequence_view.hpp"
 #include "briefwerk/protocol/imap/server_session.hpp"
+#include "deflate_layer.hpp"
 #include "fetch_plan.hpp"
 #include "refusal.hpp"
 #include "service.hpp"
@@ -23,6 +26,7 @@
 namespace briefwerk::server::imap {
 
 class search_plan;
+class search_context;
 enum class search_stage : std::uint8_t;
 
 namespace wire = protocol::imap;
@@ -48,6 +52,8 @@ class session final : public watcher {
     std::vector<message_buffer> messages;
     std::vector<store::local_target> targets;
     std::uint64_t octets = 0;  // announced
+    std::uint32_t replaced = 0;  // UID, of REPLACE
+    bool by_uid = false;
     std::chrono::steady_clock::time_point begun;
   };
   // What FETCH, STORE and the like work on.
@@ -61,7 +67,12 @@ class session final : public watcher {
   // The loop (session.cpp).
   base::task<bool> prepare_tls();
   base::task<bool> take_input(bool idling);
+  // What was read, as it is or decompressed, for the machine.
+  enum class fed : std::uint8_t { yes, more, broken };
+  fed feed_machine(std::size_t count);
+  fed feed_decompressed();
   base::task<bool> send(std::span<const std::string_view> pieces);
+  base::task<bool> send_compressed(std::span<const std::string_view> pieces);
   base::task<bool> send_collected();  // false: the connection is gone
   bool output_is_full() noexcept { return machine_.output().size() >= batch_octets; }
   base::task<void> answer(const wire::question& question);
@@ -96,6 +107,12 @@ class session final : public watcher {
   // Waits for the messages of a large mailbox, which were not at hand when it was selected. False: they cannot be
   // read, and the machine has been told to end.
   base::task<bool> finish_opening();
+  // \Recent of what came into `now`, where the client has that flag. False: there was nothing.
+  bool take_recent(std::uint32_t uid_next);
+  std::uint32_t count_recent(const store::mailbox_snapshot& in) const noexcept;
+  mail::flag_set recent_flag(std::uint32_t uid) const noexcept {
+    return !recent_.empty() && recent_.contains(uid) ? mail::flags::recent : 0;
+  }
   void leave_mailbox() noexcept;
   // Ends the command: what changed, then the tagged answer.
   base::task<void> finish(wire::condition how, std::string_view code, std::string_view text, bool may_expunge, bool by_uid);
@@ -106,6 +123,7 @@ class session final : public watcher {
 
   // FETCH (session_fetch.cpp).
   base::task<void> run(const wire::fetch_command& command);
+  static void narrow(selection& what, const wire::result_range& to);
   base::task<bool> fetch_from_index(const wire::fetch_command& command, const fetch_plan& plan, const selection& what);
   base::task<bool> fetch_batches(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
                                  bool& incomplete);
@@ -125,17 +143,62 @@ class session final : public watcher {
   base::task<void> transfer(const wire::number_set& messages, bool by_uid, std::string name, bool move);
   base::task<void> run(const wire::expunge_command& command);
   base::task<void> append_begin(const wire::append_begin& question);
+  bool prepare_replace(const wire::append_piece& piece);
+  bool take_message_data(std::string_view octets);
+  base::task<void> append_url(const wire::append_url& question);
+  base::task<std::optional<std::string_view>> octets_of_url(const std::string& url, store::message_octets& octets,
+                                                            std::string& scratch);
+  base::task<void> store_replaced(append_state& received, const store::message_source& message);
   base::task<void> append_end();
 
   // SEARCH (session_search.cpp).
   base::task<void> run(const wire::search_command& command);
-  base::task<void> find_messages(const search_plan& plan, std::vector<std::uint32_t>& hits);
+  // What SEARCH, SORT and THREAD begin with: what changed is told, then the indices that the program means are found.
+  // False: the session is over.
+  base::task<bool> begin_search(const wire::search_program& program, std::vector<std::uint32_t>& hits, bool& with_modseq);
+  search_plan plan_search(const wire::search_program& program) const;
+  base::task<bool> tell_progress(std::size_t done, std::size_t of);
+  base::task<void> find_messages(const search_plan& plan, std::span<const wire::index_range> among,
+                                 std::vector<std::uint32_t>& hits);
   base::task<void> judge_batch(const search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
                                std::vector<std::uint32_t>& hits);
   base::task<void> judge_loaded(const search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
                                 std::vector<std::uint32_t>& hits);
   void write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq);
+  // Positions of a PARTIAL range in a result of `count`: from the first to before the second.
+  static std::pair<std::size_t, std::size_t> span_of(const wire::result_range& range, std::size_t count) noexcept;
+  static std::vector<std::uint32_t> named_hits(const wire::search_command& command, std::span<const std::uint32_t> hits);
+  std::optional<std::uint64_t> modseq_of(std::span<const std::uint32_t> hits) const;
+  void save_result(const wire::search_command& command, std::span<const std::uint32_t> hits);
 
+  // SORT and THREAD (session_sort.cpp).
+  using summary_function =
+      std::function<void(std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary)>;
+  base::task<void> run(const wire::sort_command& command);
+  base::task<void> run(const wire::thread_command& command);
+  base::task<bool> for_each_summary(std::span<const std::uint32_t> hits, bool with_summary, summary_function f);
+  void write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order, bool with_modseq);
+
+  // Results that are kept up to date (session_contexts.cpp).
+  base::task<void> run(const wire::cancel_update_command& command);
+  search_context* context_of(std::string_view tag) const noexcept;
+  void open_context(const wire::search_command& command, std::span<const std::uint32_t> hits);
+  mail::uid_set context_numbers(const search_context& context, const mail::uid_set& uids) const;
+  void tell_vanished_results(const mail::uid_set& vanished);
+  base::task<void> tell_changed_results(const index_ranges& touched);
+
+  // What a client missed (session_resync.cpp).
+  base::task<base::result<mail::uid_set>> vanished_since(std::uint64_t modseq, mail::uid_set asked, std::uint32_t known_below);
+  base::task<bool> write_resync(const wire::qresync_parameters& known);
+  base::task<void> write_vanished(const wire::fetch_command& command);
+
+  // QUOTA (session_quota.cpp).
+  base::task<void> run(const wire::get_quota_command& command);
+  base::task<void> run(const wire::get_quota_root_command& command);
+  base::task<void> run(const wire::set_quota_command& command);
+  base::task<base::status> write_quota();
+
+  base::task<void> run(const wire::unauthenticate_command& command);
   void run_id();
   void complete(const refusal& why);
   bool is_selected() const noexcept { return selected_ != 0; }
@@ -151,8 +214,11 @@ class session final : public watcher {
   net::stream stream_;
   wire::server_session machine_;
   pool<input_buffer>::lease input_;  // only while there is input
+  pool<input_buffer>::lease plain_;  // what it decompressed to
+  std::unique_ptr<deflate_layer> deflate_;
   std::string id_;
   store::account_id account_;
+  std::string login_name_;
   std::unique_ptr<login_state> login_;
   std::unique_ptr<append_state> append_;
 
@@ -162,10 +228,15 @@ class session final : public watcher {
   // Messages whose flags the client knows up to this modseq, though announced_ is older.
   mail::uid_set told_;
   std::uint64_t told_modseq_ = 0;
+  mail::uid_set recent_;             // \Recent in this session (RFC 3501 §2.3.2)
   mail::uid_set saved_;              // "$" (RFC 5182)
+
+  std::vector<std::unique_ptr<search_context>> contexts_;
+  base::steady_time progress_told_{};
 
   std::uint64_t octets_sent_ = 0;
   std::uint32_t commands_ = 0, fetched_ = 0, appended_ = 0;
+  bool modseq_told_ = false;         // HIGHESTMODSEQ, since CONDSTORE was enabled
   bool news_ = false;                // the selected mailbox may have changed
   bool waiting_idle_ = false;        // in IDLE, waiting for the client or for news
   bool likely_more_ = false;         // the last read filled its buffer

@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include "briefwerk/mail/summary.hpp"
+#include "message_url.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -20,6 +21,11 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
   if (question.first) {
     append_ = std::make_unique<append_state>();
     append_->begun = options().clock->steady();
+    const bool possible = question.piece.replaced ? prepare_replace(question.piece) : true;
+    if (!possible) {
+      append_.reset();
+      co_return;
+    }
     const auto info = co_await mail().find(account_, target.mailbox);
     if (!info || !info->selectable) {
       append_.reset();
@@ -35,9 +41,95 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
     co_return;
   }
   append_->messages.emplace_back(options().buffer);
-  append_->messages.back().expect(question.size);
+  if (!question.piece.catenated) append_->messages.back().expect(question.size);
   append_->targets.push_back(std::move(target));
   machine_.accept_message();
+}
+
+// False: refused, and the command is answered.
+bool session::prepare_replace(const wire::append_piece& piece) {
+  if (machine_.is_read_only()) {
+    machine_.complete(condition::no, codes::no_perm, "Mailbox was opened read-only");
+    return false;
+  }
+  const auto ranges = wire::resolve(*announced_, *piece.replaced, piece.by_uid, saved_);
+  if (!ranges || ranges->empty()) {
+    machine_.complete(ranges ? condition::no : condition::bad, "", "No such message");
+    return false;
+  }
+  append_->replaced = announced_->at(ranges->front().first).uid;
+  append_->by_uid = piece.by_uid;
+  return true;
+}
+
+// False: the message under way is too large, or there is no room, and the command is answered.
+bool session::take_message_data(std::string_view octets) {
+  if (!append_) return false;
+  auto& message = append_->messages.back();
+  if (message.size() + octets.size() > options().message_size) {
+    append_.reset();
+    machine_.complete(condition::no, codes::too_big, "Message too big");
+    return false;
+  }
+  if (message.append(octets)) return true;
+  append_.reset();
+  machine_.complete(condition::no, codes::unavailable, "No space left");
+  return false;
+}
+
+// RFC 4469: a part that is here already.
+base::task<void> session::append_url(const wire::append_url& question) {
+  const std::string text(question.url);
+  std::string scratch;
+  store::message_octets octets;
+  const auto found = co_await octets_of_url(text, octets, scratch);
+  if (!found) {
+    append_.reset();
+    const std::string code = codes::bad_url(text);
+    machine_.complete(condition::no, code, "No such part of a message");
+    co_return;
+  }
+  append_->octets += found->size();
+  if (take_message_data(*found)) machine_.accept_part();
+}
+
+// The view points into `octets` or `scratch`.
+base::task<std::optional<std::string_view>> session::octets_of_url(const std::string& url, store::message_octets& octets,
+                                                                   std::string& scratch) {
+  const auto parsed = parse_message_url(url, login_name_);
+  if (!parsed) co_return std::nullopt;
+  store::mailbox_id mailbox = selected_;
+  if (!parsed->mailbox.empty()) {
+    const auto info = co_await mail().find(account_, parsed->mailbox);
+    if (!info || !info->selectable) co_return std::nullopt;
+    mailbox = info->id;
+  }
+  if (mailbox == 0) co_return std::nullopt;
+  const auto now = co_await mail().snapshot(account_, mailbox);
+  if (!now || (parsed->uid_validity && *parsed->uid_validity != (*now)->uid_validity)) co_return std::nullopt;
+  const auto* const entry = (*now)->find(parsed->uid);
+  if (entry == nullptr) co_return std::nullopt;
+  // The section is what FETCH takes in its brackets.
+  std::string fetch = "u FETCH 1 BODY.PEEK[" + parsed->section + "]";
+  if (!parsed->partial.empty()) fetch += "<" + parsed->partial + ">";
+  wire::arena memory;
+  wire::command_head head;
+  if (!wire::parse_head(fetch, head)) co_return std::nullopt;
+  const auto command = wire::parse_command(fetch, head, {true}, memory);
+  const auto* const wanted = command ? std::get_if<wire::fetch_command>(&*command) : nullptr;
+  if (wanted == nullptr || wanted->items.size() != 1) co_return std::nullopt;
+  auto read = co_await mail().read(entry->blob);
+  if (!read) co_return std::nullopt;
+  octets = std::move(*read);
+  const auto& item = wanted->items.front();
+  mail::mime_tree tree;
+  const std::string_view whole = octets.view();
+  const auto section = section_octets(item, section_of(item), whole, scratch, [&]() -> const mail::mime_tree& {
+    tree.parse(whole);
+    return tree;
+  });
+  if (!section) co_return std::nullopt;
+  co_return wire::fetch_row::cut(item, *section);
 }
 
 base::task<void> session::append_end() {
@@ -46,8 +138,16 @@ base::task<void> session::append_end() {
   std::vector<store::message_source> sources;
   summaries.reserve(received->messages.size());
   for (const auto& message : received->messages) {
+    if (message.size() == 0) {
+      co_await finish(condition::no, "", "A message has at least one octet", true, false);
+      co_return;
+    }
     summaries.push_back(mail::encode_summary(mail::summarise(message.view())));
     sources.push_back({.octets = message.view(), .summary = summaries.back()});
+  }
+  if (received->replaced != 0) {
+    co_await store_replaced(*received, sources.front());
+    co_return;
   }
   const auto stored = co_await mail().append(std::move(sources), std::move(received->targets));
   if (service_.counted.append != nullptr) service_.counted.append->record(options().clock->steady() - received->begun);
@@ -61,6 +161,25 @@ base::task<void> session::append_end() {
   for (const auto& one : *stored) uids.insert(one.uid);
   const std::string code = stored->empty() ? std::string() : codes::append_uid(stored->front().uid_validity, uids);
   co_await finish(condition::ok, code, "Appended", true, false);
+}
+
+base::task<void> session::store_replaced(append_state& received, const store::message_source& message) {
+  const auto stored =
+      co_await mail().replace(account_, selected_, received.replaced, message, std::move(received.targets.front()));
+  if (!stored) {
+    const auto why = refusal_of_target(stored.error());
+    co_await finish(condition::no, why.code, why.text, true, received.by_uid);
+    co_return;
+  }
+  ++appended_;
+  // RFC 8508 §4.3: before the EXPUNGE.
+  const std::string code = codes::append_uid(stored->uid_validity, {{stored->uid, stored->uid}});
+  machine_.output().ok(code, "Replacement is there");
+  const bool alive = co_await refresh(true, received.by_uid);
+  if (!alive) co_return;
+  // RFC 8508 §4.5, RFC 7162 §3.2.9.
+  const std::string modseq = machine_.is_qresync() ? codes::highest_modseq(latest_->highest_modseq) : std::string();
+  machine_.complete(condition::ok, modseq, "Replaced");
 }
 
 }  // namespace briefwerk::server::imap

@@ -55,8 +55,10 @@ std::size_t page_of(const store::mailbox_snapshot& mailbox, std::size_t index) n
 base::task<void> session::run(const wire::fetch_command& command) {
   const bool alive = co_await refresh(false, command.by_uid);
   if (!alive) co_return;
-  const auto what = select_messages(command.messages, command.by_uid);
+  auto what = select_messages(command.messages, command.by_uid);
   if (!what) co_return;
+  if (command.partial) narrow(*what, *command.partial);
+  if (command.vanished) co_await write_vanished(command);
   fetch_plan plan(command, machine_.is_read_only());
   bool incomplete = false, sent = true;
   if (plan.index_only())
@@ -71,6 +73,23 @@ base::task<void> session::run(const wire::fetch_command& command) {
     co_await finish(condition::no, "UNKNOWN-CTE", "Unknown transfer encoding", command.by_uid, command.by_uid);
   else
     co_await finish(condition::ok, "", "Fetched", command.by_uid, command.by_uid);
+}
+
+// RFC 9394 §3.3: the messages at these places of the selection.
+void session::narrow(selection& what, const wire::result_range& to) {
+  const auto [first, last] = span_of(to, what.count);
+  index_ranges kept;
+  std::size_t at = 0;
+  for (const auto& range : what.ranges) {
+    const std::size_t end = at + range.last - range.first;
+    const auto low = std::max(at, first), high = std::min(end, last);
+    if (low < high) {
+      kept.push_back({range.first + static_cast<std::uint32_t>(low - at), range.first + static_cast<std::uint32_t>(high - at)});
+    }
+    at = end;
+  }
+  what.ranges = std::move(kept);
+  what.count = last - first;
 }
 
 // Rows made of index entries alone: page by page, without a look at anything else.
@@ -91,7 +110,7 @@ base::task<bool> session::fetch_from_index(const wire::fetch_command& command, c
         const auto* const fresh = same ? &entry : now->find(entry.uid);
         const auto& shown = fresh != nullptr ? *fresh : entry;
         if (command.changed_since && shown.modseq <= *command.changed_since) continue;
-        plan.write_from_index(out, i + 1, entry, shown.flags, shown.modseq, fresh != nullptr ? now->keywords : known->keywords);
+        plan.write_from_index(out, i + 1, entry, shown.flags | recent_flag(entry.uid), shown.modseq, fresh != nullptr ? now->keywords : known->keywords);
       }
       at.advance_to(end);
     }
@@ -155,6 +174,7 @@ base::task<void> session::set_seen(std::vector<fetch_subject>& batch) {
     subject.flags = fresh->flags;
     subject.modseq = fresh->modseq;
     subject.report_flags = true;
+    subject.report_modseq = machine_.is_condstore();
     told.insert(fresh->uid);
   }
   remember_told(told);
@@ -215,6 +235,7 @@ base::task<bool> session::write_rows(fetch_plan& plan, std::vector<fetch_subject
       incomplete = true;
       continue;
     }
+    subject.flags |= recent_flag(subject.entry->uid);
     plan.write(machine_.output(), subject, subject.in_mailbox ? latest_->keywords : announced_->keywords);
     if (!output_is_full()) continue;
     const bool sent = co_await send_collected();

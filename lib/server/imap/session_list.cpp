@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t names_in_a_row = 256;
 
 struct listed {
-  const store::mailbox_info* info = nullptr;  // null: a name that only leads to others (LSUB)
+  const store::mailbox_info* info = nullptr;  // null: a name that only leads to others
   std::string_view name;
   bool has_children = false;
   bool has_subscribed_below = false;
@@ -44,6 +44,13 @@ base::task<std::vector<listed>> choose(const wire::list_command& command, const 
   }
   std::vector<listed> out;
   std::size_t looked_at = 0;
+  // RFC 5258 §3.5: a parent that is not there is told as well, when a subscription below it is looked for.
+  if (command.recursive_match && command.select_subscribed) {
+    std::set<std::string_view> leading(with_subscribed.begin(), with_subscribed.end());
+    for (const auto& info : all) leading.erase(info.name);
+    for (const auto name : leading)
+      if (any_matches(patterns, name)) out.push_back({.info = nullptr, .name = name, .has_children = false, .has_subscribed_below = true});
+  }
   for (const auto& info : all) {
     if (++looked_at % names_in_a_row == 0) co_await yield{where};
     listed row{.info = &info, .name = info.name, .has_children = with_children.contains(info.name),
@@ -85,8 +92,10 @@ void write_row(wire::response_writer& out, const wire::list_command& command, co
   wire::list_entry entry;
   entry.name = row.name;
   if (row.info == nullptr) {
-    entry.no_select = true;
-    out.list(entry, true);
+    entry.no_select = entry.non_existent = true;
+    entry.child_info_subscribed = !command.lsub;
+    if (!command.lsub) entry.has_children = row.has_children;
+    out.list(entry, command.lsub);
     return;
   }
   const auto& info = *row.info;

@@ -59,6 +59,7 @@ base::task<void> session::run(const wire::login_command& command) {
 
 void session::logged_in(const auth_result& who, std::string_view mechanism) {
   account_ = who.account;
+  login_name_ = who.login;
   if (service_.counted.logins != nullptr) service_.counted.logins->add();
   options().log->log(base::log_level::info, options().name + ".login.accepted",
                      {{"session", id_}, {"peer", stream_.peer().address.to_string()}, {"login", who.login},

@@ -5,14 +5,37 @@ namespace briefwerk::server::imap {
 namespace codes = wire::codes;
 using wire::condition;
 
+namespace {
+
+std::uint64_t octets_of_deleted(const store::mailbox_snapshot& mailbox) noexcept {
+  std::uint64_t octets = 0;
+  for (const auto& page : mailbox.pages())
+    for (const auto& entry : *page)
+      if ((entry.flags & mail::flags::deleted) != 0) octets += entry.size;
+  return octets;
+}
+
+}  // namespace
+
 base::task<base::status> session::write_status(std::string_view name, store::mailbox_id mailbox, wire::status_items items) {
   const auto now = co_await mail().status(account_, mailbox);
   if (!now) co_return base::fail(now.error());
+  std::uint32_t recent = 0;
+  std::uint64_t deleted_storage = 0;
+  const bool asks_for_deleted = (items & wire::status_deleted_storage) != 0 && now->deleted != 0;
+  if ((items & wire::status_recent) != 0 || asks_for_deleted) {
+    const auto all = co_await mail().snapshot(account_, mailbox);
+    if (!all) co_return base::fail(all.error());
+    const auto first = service_.recent.first(account_, mailbox, (*all)->uid_next, all->get(), false);
+    recent = static_cast<std::uint32_t>((*all)->count() - (*all)->lower_bound(first));
+    if (asks_for_deleted) deleted_storage = octets_of_deleted(**all);
+  }
   const std::string id = "F" + std::to_string(mailbox);
-  const wire::status_values values{.messages = now->messages, .recent = 0, .uid_next = now->uid_next,
+  const wire::status_values values{.messages = now->messages, .recent = recent, .uid_next = now->uid_next,
                                    .uid_validity = now->uid_validity, .unseen = now->unseen, .deleted = now->deleted,
                                    .size = now->size, .highest_modseq = now->highest_modseq,
-                                   .append_limit = options().message_size, .mailbox_id = id};
+                                   .append_limit = options().message_size, .deleted_storage = deleted_storage,
+                                   .mailbox_id = id};
   machine_.output().status(name, items, values);
   co_return base::status{};
 }

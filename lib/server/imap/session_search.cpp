@@ -1,9 +1,8 @@
-#include "session.hpp"
-
 #include <algorithm>
 
 #include "search_plan.hpp"
-#include "yield.hpp"
+#include "session.hpp"
+#include "slices.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -14,24 +13,6 @@ namespace {
 
 constexpr std::size_t batch_messages = 256;
 constexpr std::size_t batch_read = 1u << 20;
-// So long a search may keep the thread for itself.
-constexpr std::chrono::milliseconds slice{4};
-
-// Lets the others run when the slice is used up.
-class slices {
- public:
-  slices(const base::clock& time, base::executor& where) : time_(time), where_(where), begun_(time.steady()) {}
-  bool is_over() const noexcept { return time_.steady() - begun_ >= slice; }
-  yield next() noexcept {
-    begun_ = time_.steady();
-    return {where_};
-  }
-
- private:
-  const base::clock& time_;
-  base::executor& where_;
-  base::steady_time begun_;
-};
 
 mail::uid_set sequence_numbers(std::span<const wire::index_range> ranges) {
   mail::uid_set out;
@@ -42,20 +23,44 @@ mail::uid_set sequence_numbers(std::span<const wire::index_range> ranges) {
 
 }  // namespace
 
-// Messages that the client knows and that are still there, by index; in slices.
-base::task<void> session::find_messages(const search_plan& plan, std::vector<std::uint32_t>& hits) {
+search_plan session::plan_search(const wire::search_program& program) const {
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(options().clock->now().time_since_epoch()).count();
+  return search_plan(program, {.mailbox = *latest_, .recent = recent_, .now = now,
+                               .resolve = [this](const wire::number_set& set, bool sequence) -> mail::uid_set {
+                                 const auto ranges = wire::resolve(*announced_, set, !sequence, saved_);
+                                 if (!ranges) return {};
+                                 return sequence ? sequence_numbers(*ranges) : wire::uids_of(*announced_, *ranges);
+                               }});
+}
+
+// RFC 9585: a long wait is not silence. False: the connection is gone.
+base::task<bool> session::tell_progress(std::size_t done, std::size_t of) {
+  const auto now = options().clock->steady();
+  if (!options().offered.in_progress || now - progress_told_ < options().progress_interval) co_return true;
+  progress_told_ = now;
+  std::string code = "INPROGRESS (\"";
+  code.append(machine_.tag()).append("\" ").append(std::to_string(done)).append(" ").append(std::to_string(of)).append(")");
+  machine_.output().ok(code, "Searching");
+  const bool sent = co_await send_collected();
+  co_return sent;
+}
+
+// Of the messages in `among` that are still there, those that the plan says yes to, by index, ascending; in slices.
+base::task<void> session::find_messages(const search_plan& plan, std::span<const wire::index_range> among,
+                                        std::vector<std::uint32_t>& hits) {
   const auto known = announced_;
   slices turn(*options().clock, where_);
   std::vector<std::uint32_t> open;
-  const auto count = static_cast<std::uint32_t>(known->count());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (const auto* const entry = current(known->at(i))) {
-      search_subject message(*entry, i + 1);
-      const verdict found = plan.judge(message, search_stage::index);
-      if (found == verdict::yes) hits.push_back(i);
-      if (found == verdict::unknown) open.push_back(i);
+  for (const auto& range : among) {
+    for (std::uint32_t i = range.first; i < range.last; ++i) {
+      if (const auto* const entry = current(known->at(i))) {
+        search_subject message(*entry, i + 1);
+        const verdict found = plan.judge(message, search_stage::index);
+        if (found == verdict::yes) hits.push_back(i);
+        if (found == verdict::unknown) open.push_back(i);
+      }
+      if (i % 1024 == 1023 && turn.is_over()) co_await turn.next();
     }
-    if (i % 1024 == 1023 && turn.is_over()) co_await turn.next();
   }
   if (open.empty()) co_return;
   std::vector<fetch_subject> batch;
@@ -72,6 +77,8 @@ base::task<void> session::find_messages(const search_plan& plan, std::vector<std
     }
     co_await judge_batch(plan, batch, memory, hits);
     if (turn.is_over()) co_await turn.next();
+    const bool alive = co_await tell_progress(next, open.size());
+    if (!alive) co_return;
   }
   std::sort(hits.begin(), hits.end());
 }
@@ -113,55 +120,95 @@ base::task<void> session::judge_loaded(const search_plan& plan, search_stage kno
   batch.resize(open);
 }
 
+base::task<bool> session::begin_search(const wire::search_program& program, std::vector<std::uint32_t>& hits,
+                                       bool& with_modseq) {
+  const bool alive = co_await refresh(false, false);
+  if (!alive) co_return false;
+  progress_told_ = options().clock->steady();
+  const auto latest = latest_;  // the plan refers to its keywords
+  const search_plan plan = plan_search(program);
+  const wire::index_range everything[] = {{0, static_cast<std::uint32_t>(announced_->count())}};
+  co_await find_messages(plan, everything, hits);
+  with_modseq = plan.has_modseq();
+  co_return !lost_;
+}
+
 base::task<void> session::run(const wire::search_command& command) {
-  const bool alive = co_await refresh(false, command.by_uid);
-  if (!alive) co_return;
-  const auto latest = latest_;
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(options().clock->now().time_since_epoch()).count();
-  const search_plan plan(command.program, {.mailbox = *latest, .now = now,
-                                           .resolve = [this](const wire::number_set& set, bool sequence) -> mail::uid_set {
-                                             const auto ranges = wire::resolve(*announced_, set, !sequence, saved_);
-                                             if (!ranges) return {};
-                                             return sequence ? sequence_numbers(*ranges) : wire::uids_of(*announced_, *ranges);
-                                           }});
+  if ((command.returns & wire::return_update) != 0 && context_of(machine_.tag()) != nullptr) {
+    machine_.complete(condition::bad, "", "Tag is in use");  // RFC 5267 §4.3
+    co_return;
+  }
   std::vector<std::uint32_t> hits;
-  co_await find_messages(plan, hits);
-  write_search_result(command, hits, plan.has_modseq());
+  bool with_modseq = false;
+  const bool alive = co_await begin_search(command.program, hits, with_modseq);
+  if (!alive) co_return;
+  write_search_result(command, hits, with_modseq);
+  if ((command.returns & wire::return_update) != 0) open_context(command, hits);
   co_await finish(condition::ok, "", "Searched", command.by_uid, command.by_uid);
 }
 
-void session::write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq) {
-  mail::uid_set numbers;
-  std::uint64_t modseq = 0;
+std::pair<std::size_t, std::size_t> session::span_of(const wire::result_range& range, std::size_t count) noexcept {
+  const auto all = static_cast<std::int64_t>(count);
+  const auto first = range.from_end() ? all + range.last : range.first - 1;
+  const auto end = range.from_end() ? all + range.first + 1 : range.last;
+  const auto low = std::clamp<std::int64_t>(first, 0, all), high = std::clamp<std::int64_t>(end, low, all);
+  return {static_cast<std::size_t>(low), static_cast<std::size_t>(high)};
+}
+
+// Those of the hits that the answer names; MIN and MAX alone are told by themselves (RFC 5182 §2.4, RFC 7162 §3.1.6,
+// RFC 9394 §3.2). All for a plain SEARCH.
+std::vector<std::uint32_t> session::named_hits(const wire::search_command& command, std::span<const std::uint32_t> hits) {
+  constexpr auto some = wire::return_min | wire::return_max | wire::return_partial;
+  const auto returns = command.returns;
+  const bool all = (returns & (wire::return_all | wire::return_count)) != 0 || (returns & some) == 0;
+  if (all) return {hits.begin(), hits.end()};
+  const auto [first, last] = (returns & wire::return_partial) != 0 ? span_of(command.partial, hits.size())
+                                                                   : std::pair<std::size_t, std::size_t>{0, 0};
+  std::vector<std::uint32_t> out;
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    const bool wanted = (i >= first && i < last) || (i == 0 && (returns & wire::return_min) != 0) ||
+                        (i + 1 == hits.size() && (returns & wire::return_max) != 0);
+    if (wanted) out.push_back(hits[i]);
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> session::modseq_of(std::span<const std::uint32_t> hits) const {
+  std::optional<std::uint64_t> highest;
   for (const std::uint32_t index : hits) {
-    numbers.insert(command.by_uid ? announced_->at(index).uid : index + 1);
-    if (!with_modseq) continue;
-    if (const auto* const entry = current(announced_->at(index))) modseq = std::max(modseq, entry->modseq);
+    if (const auto* const entry = current(announced_->at(index))) highest = std::max(highest.value_or(0), entry->modseq);
   }
-  std::optional<std::uint64_t> shown_modseq;
-  if (with_modseq && !hits.empty()) shown_modseq = modseq;
-  auto returns = command.returns;
-  // RFC 5182 §2.4: with MIN or MAX alone, those are what is saved.
-  if ((returns & wire::return_save) != 0) {
-    saved_.clear();
-    const bool ends_only = (returns & (wire::return_all | wire::return_count)) == 0 &&
-                           (returns & (wire::return_min | wire::return_max)) != 0;
-    for (std::size_t i = 0; i < hits.size(); ++i) {
-      const bool wanted = !ends_only || (i == 0 && (returns & wire::return_min) != 0) ||
-                          (i + 1 == hits.size() && (returns & wire::return_max) != 0);
-      if (wanted) saved_.insert(announced_->at(hits[i]).uid);
-    }
-    if (returns == wire::return_save) return;
-  }
+  return highest;
+}
+
+void session::save_result(const wire::search_command& command, std::span<const std::uint32_t> hits) {
+  if ((command.returns & wire::return_save) == 0) return;
+  saved_.clear();
+  for (const std::uint32_t index : named_hits(command, hits)) saved_.insert(announced_->at(index).uid);
+}
+
+void session::write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq) {
+  const auto number = [&](std::uint32_t index) { return command.by_uid ? announced_->at(index).uid : index + 1; };
+  mail::uid_set numbers, partial;
+  for (const std::uint32_t index : hits) numbers.insert(number(index));
+  std::optional<std::uint64_t> modseq;
+  if (with_modseq) modseq = modseq_of(named_hits(command, hits));
+  save_result(command, hits);
+  if (command.returns == wire::return_save) return;
   // RFC 9051 §6.4.4: who enabled IMAP4rev2 gets ESEARCH always.
   if (!command.extended && !machine_.is_rev2()) {
-    machine_.output().search(numbers, shown_modseq);
+    machine_.output().search(numbers, modseq);
     return;
   }
-  if (returns == 0) returns = wire::return_all;
+  if ((command.returns & wire::return_partial) != 0) {
+    const auto [first, last] = span_of(command.partial, hits.size());
+    for (std::size_t i = first; i < last; ++i) partial.insert(number(hits[i]));
+  }
+  const auto returns = command.returns == 0 ? wire::search_return{wire::return_all} : command.returns;
   machine_.output().esearch({.tag = machine_.tag(), .by_uid = command.by_uid, .returns = returns, .min = numbers.front(),
                              .max = numbers.back(), .count = static_cast<std::uint32_t>(hits.size()), .all = &numbers,
-                             .modseq = shown_modseq});
+                             .order = {}, .range = command.partial, .partial = &partial, .partial_order = {},
+                             .modseq = modseq});
 }
 
 }  // namespace briefwerk::server::imap

@@ -1,3 +1,4 @@
+#include "search_context.hpp"
 #include "session.hpp"
 
 namespace briefwerk::server::imap {
@@ -27,7 +28,18 @@ base::task<void> session::run(const wire::select_command& command) {
   announced_ = latest_ = opened->messages;
   if (!announced_) opening_ = opened->pending;
   machine_.selected(command.read_only);
+  take_recent(opened->now.uid_next);
+  // Who asks for more than the mailbox's state waits for its messages.
+  if (opening_ && (command.qresync || !recent_.empty())) {
+    const bool open = co_await finish_opening();
+    if (!open) co_return;
+  }
   write_select_data(*info, *opened);
+  modseq_told_ = machine_.is_condstore();
+  if (command.qresync) {
+    const bool sent = co_await write_resync(*command.qresync);
+    if (!sent) co_return;
+  }
   machine_.complete(condition::ok, command.read_only ? codes::read_only : codes::read_write, "Selected");
 }
 
@@ -38,8 +50,8 @@ void session::write_select_data(const store::mailbox_info& info, const store::op
   out.flags(opened.keywords);
   out.exists(now.messages);
   if (!machine_.is_rev2()) {
-    out.recent(0);
-    if (opened.first_unseen) out.ok(codes::unseen(*opened.first_unseen + 1), "First unseen message");
+    out.recent(announced_ ? count_recent(*announced_) : 0);
+    if (opened.first_unseen && !machine_.is_uid_only()) out.ok(codes::unseen(*opened.first_unseen + 1), "First unseen message");
   }
   out.permanent_flags(machine_.is_read_only(), true, opened.keywords);
   out.ok(codes::uid_validity(now.uid_validity), "UIDs valid");
@@ -64,17 +76,34 @@ base::task<bool> session::finish_opening() {
   co_return true;
 }
 
+bool session::take_recent(std::uint32_t uid_next) {
+  if (machine_.is_rev2()) return false;
+  const auto first = service_.recent.first(account_, selected_, uid_next, announced_.get(), !machine_.is_read_only());
+  if (first >= uid_next) return false;
+  recent_.insert(first, uid_next - 1);
+  return true;
+}
+
+std::uint32_t session::count_recent(const store::mailbox_snapshot& in) const noexcept {
+  std::size_t count = 0;
+  for (const auto& range : recent_.ranges()) count += in.lower_bound(range.last + 1) - in.lower_bound(range.first);
+  return static_cast<std::uint32_t>(count);
+}
+
 void session::leave_mailbox() noexcept {
   selected_ = 0;
   opening_.reset();
   announced_.reset();
   latest_.reset();
   told_.clear();
+  recent_.clear();
+  contexts_.clear();
   saved_.clear();
   news_ = false;
 }
 
 base::task<void> session::run_close(bool expunges) {
+  std::string code;
   if (expunges && !machine_.is_read_only()) {
     // Nothing is told of it (RFC 9051 §6.4.1); what cannot be removed now stays marked.
     const auto removed = co_await mail().expunge(account_, selected_, std::nullopt);
@@ -82,10 +111,15 @@ base::task<void> session::run_close(bool expunges) {
       complete(refusal_of(removed.error()));
       co_return;
     }
+    // RFC 7162 §3.2.8.
+    if (machine_.is_qresync() && removed && !removed->empty()) {
+      const auto now = co_await mail().status(account_, selected_);
+      if (now) code = codes::highest_modseq(now->highest_modseq);
+    }
   }
   leave_mailbox();
   machine_.unselected();
-  machine_.complete(condition::ok, "", "Closed");
+  machine_.complete(condition::ok, code, "Closed");
 }
 
 // Who never idles looks at the mailbox with each command anyway, and nobody has to be woken for it.
@@ -110,15 +144,32 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
   }
   // Another thread's older picture never replaces what this client has been told.
   if ((*now)->highest_modseq >= latest_->highest_modseq) latest_ = std::move(*now);
+  if (machine_.is_condstore() && !std::exchange(modseq_told_, true)) {
+    machine_.output().ok(codes::highest_modseq(announced_->highest_modseq), "Highest");  // RFC 7162 §3.1.2.1
+  }
   if (latest_ == announced_) co_return true;
   const auto changes = wire::compare(*announced_, *latest_, told_, told_modseq_);
   if (!may_expunge && !changes.expunged.empty()) co_return true;
+  const bool more_recent = changes.arrived && take_recent(latest_->uid_next);
+  index_ranges touched;
+  if (!contexts_.empty()) {
+    // What the client was told of by other answers changes results as well.
+    const auto all = wire::compare(*announced_, *latest_);
+    for (const auto index : all.changed) touched.push_back({index, index + 1});
+    const auto known = static_cast<std::uint32_t>(latest_->lower_bound(announced_->uid_next));
+    if (known < latest_->count()) touched.push_back({known, static_cast<std::uint32_t>(latest_->count())});
+    tell_vanished_results(changes.vanished);
+  }
   wire::write_changes(machine_.output(), *latest_, changes,
-                      {.uid = by_uid, .modseq = machine_.is_condstore(), .vanished = machine_.is_qresync()});
+                      {.uid = by_uid || machine_.is_qresync(), .modseq = machine_.is_condstore(),
+                       .vanished = machine_.is_qresync() || machine_.is_uid_only(),
+                       .recent = &recent_, .tells_recent = more_recent,
+                       .recent_count = count_recent(*latest_)});
   announced_ = latest_;
   told_.clear();
   told_modseq_ = 0;
-  co_return true;
+  co_await tell_changed_results(touched);
+  co_return !lost_;
 }
 
 base::task<void> session::finish(condition how, std::string_view code, std::string_view text, bool may_expunge, bool by_uid) {

@@ -118,7 +118,7 @@ base::task<bool> session::write_stored(const wire::store_command& command, const
                                        std::span<const std::uint32_t> changed) {
   const auto known = announced_;
   mail::uid_set told;
-  const bool with_uid = command.by_uid, with_modseq = machine_.is_condstore() || command.unchanged_since.has_value();
+  const bool with_uid = command.by_uid || machine_.is_qresync(), with_modseq = machine_.is_condstore() || command.unchanged_since.has_value();
   for (const auto& range : what.ranges) {
     for (std::uint32_t i = range.first; i < range.last; ++i) {
       const std::uint32_t uid = known->at(i).uid;
@@ -127,9 +127,9 @@ base::task<bool> session::write_stored(const wire::store_command& command, const
       const auto* const fresh = latest_->find(uid);
       if (fresh == nullptr) continue;
       {
-        auto row = machine_.output().fetch(i + 1);
+        auto row = machine_.output().fetch(i + 1, uid);
         if (with_uid) row.uid(uid);
-        row.flags(fresh->flags, latest_->keywords);
+        row.flags(fresh->flags | recent_flag(uid), latest_->keywords);
         if (with_modseq) row.modseq(fresh->modseq);
       }
       told.insert(uid);
@@ -240,8 +240,17 @@ base::task<void> session::run(const wire::expunge_command& command) {
     uids = wire::uids_of(*announced_, what->ranges);
   }
   const auto removed = co_await mail().expunge(account_, selected_, std::move(uids));
-  const auto why = removed ? refusal{"", "Expunged"} : refusal_of(removed.error());
-  co_await finish(removed ? condition::ok : condition::no, why.code, why.text, true, by_uid);
+  if (!removed) {
+    const auto why = refusal_of(removed.error());
+    co_await finish(condition::no, why.code, why.text, true, by_uid);
+    co_return;
+  }
+  const bool alive = co_await refresh(true, by_uid);
+  if (!alive) co_return;
+  // RFC 7162 §3.2.7.
+  std::string code;
+  if (machine_.is_qresync() && !removed->empty()) code = codes::highest_modseq(latest_->highest_modseq);
+  machine_.complete(condition::ok, code, "Expunged");
 }
 
 }  // namespace briefwerk::server::imap

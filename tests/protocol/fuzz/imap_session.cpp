@@ -14,6 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.append_limit = 4096;
   options.offered.multiappend = (data[0] & 1) != 0;
   options.offered.condstore = options.offered.qresync = options.offered.binary = (data[0] & 2) != 0;
+  options.offered.sort = options.offered.thread = options.offered.context = options.offered.partial = true;
+  options.offered.catenate = options.offered.replace = options.offered.unauthenticate = options.offered.uid_only = true;
   options.offered.literals = (data[0] & 4) != 0 ? imap_test::imap::literal_rule::plus : imap_test::imap::literal_rule::minus;
   options.offered.imap4rev2 = (data[0] & 8) == 0;
   options.bad_commands = 1000;

@@ -94,6 +94,7 @@ enum status_item : std::uint16_t {
   status_highest_modseq = 1u << 7,
   status_append_limit = 1u << 8,
   status_mailbox_id = 1u << 9,
+  status_deleted_storage = 1u << 10,  // RFC 9208 §4.1.4
 };
 using status_items = std::uint16_t;
 
@@ -124,13 +125,39 @@ struct unselect_command {};
 struct expunge_command {
   std::optional<number_set> uids;  // UID EXPUNGE (RFC 4315 §2.1)
 };
+// "1:500", or "-1:-100" from the end (RFC 9394 §3.1): the smaller number first, both with the same sign, never 0.
+struct result_range {
+  std::int64_t first = 0, last = 0;
+  bool from_end() const noexcept { return first < 0; }
+};
 struct search_command {
   bool by_uid = false;
   // RETURN was given (without options it means ALL): the answer is ESEARCH. After ENABLE IMAP4rev2 it always is, and
   // returns 0 then means ALL (RFC 9051 §6.4.4).
   bool extended = false;
   search_return returns = 0;
+  result_range partial;  // of return_partial
   search_program program;
+};
+// SORT (RFC 5256 §3; DISPLAYFROM and DISPLAYTO: RFC 5957).
+enum class sort_field : std::uint8_t { arrival, cc, date, from, size, subject, to, display_from, display_to };
+struct sort_key {
+  sort_field field = sort_field::arrival;
+  bool reverse = false;
+};
+struct sort_command {
+  std::span<const sort_key> keys;  // never empty
+  search_command search;           // extended: the answer is ESEARCH (RFC 5267 §3)
+};
+enum class thread_algorithm : std::uint8_t { ordered_subject, references };
+struct thread_command {
+  thread_algorithm algorithm = thread_algorithm::references;
+  bool by_uid = false;
+  search_program program;
+};
+// RFC 5267 §4.3.5.
+struct cancel_update_command {
+  std::span<const std::string_view> tags;
 };
 struct fetch_command {
   bool by_uid = false;
@@ -138,6 +165,7 @@ struct fetch_command {
   std::span<const fetch_item> items;      // macros are expanded; UID FETCH always has uid, once
   fetch_kinds kinds = 0;                  // which kinds occur, as a mask
   std::optional<std::uint64_t> changed_since;  // RFC 7162 §3.1.4.1
+  std::optional<result_range> partial;         // RFC 9394 §3.3
   bool vanished = false;
 };
 enum class store_how : std::uint8_t { replace, add, remove };
@@ -160,13 +188,36 @@ struct move_command {
   std::string_view mailbox;
 };
 
-// APPEND is not a value of `command`: its octets are streamed, see server_session.hpp. This is what stands before each
-// message literal (RFC 9051 §6.3.12, RFC 3502).
+// RFC 8437: the session forgets who it was; answered by complete(ok, …) after the driver did.
+struct unauthenticate_command {};
+
+// RFC 4978.
+struct compress_command {
+  std::string_view algorithm;  // as written
+};
+
+// RFC 9208 §4.1.
+struct get_quota_command {
+  std::string_view root;
+};
+struct get_quota_root_command {
+  std::string_view mailbox;
+};
+struct set_quota_command {
+  std::string_view root;
+};
+
+// APPEND and REPLACE are not values of `command`: their octets are streamed, see server_session.hpp. This is what stands
+// before each message (RFC 9051 §6.3.12, RFC 3502).
 struct append_piece {
   std::string_view mailbox;  // the same for all pieces
+  // REPLACE (RFC 8508): the message of the selected mailbox that goes when this one comes.
+  std::optional<number_set> replaced;
+  bool by_uid = false;       // `replaced` is a UID
   flag_list flags;
   std::optional<std::int64_t> internal_date;  // seconds since 1970, UTC
   bool binary = false;       // literal8 (RFC 3516 §4.4): may hold NUL
+  bool catenated = false;    // made of parts (RFC 4469); else of one literal
 };
 
 using command =
@@ -174,6 +225,7 @@ using command =
                  login_command, enable_command, select_command, create_command, delete_command, rename_command,
                  subscribe_command, status_command, list_command, namespace_command, idle_command, check_command,
                  close_command, unselect_command, expunge_command, search_command, fetch_command, store_command,
-                 copy_command, move_command>;
+                 copy_command, move_command, sort_command, thread_command, cancel_update_command,
+                 unauthenticate_command, get_quota_command, get_quota_root_command, set_quota_command, compress_command>;
 
 }  // namespace briefwerk::protocol::imap

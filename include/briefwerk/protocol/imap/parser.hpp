@@ -14,9 +14,9 @@
 namespace briefwerk::protocol::imap {
 
 enum class command_kind : std::uint8_t {
-  append, authenticate, capability, check, close, copy, create, delete_, enable, examine, expunge, fetch, id, idle, list,
-  login, logout, lsub, move, namespace_, noop, rename, search, select, starttls, status, store, subscribe, unselect,
-  unsubscribe,
+  append, authenticate, cancel_update, capability, check, close, compress, copy, create, delete_, enable, examine, expunge, fetch,
+  get_quota, get_quota_root, id, idle, list, login, logout, lsub, move, namespace_, noop, rename, replace, search, select, set_quota,
+  sort, starttls, status, store, subscribe, thread, unauthenticate, unselect, unsubscribe,
 };
 
 // States in which a command is legal, as a mask.
@@ -46,15 +46,38 @@ struct parse_options {
   bool utf8_names = false;  // after ENABLE IMAP4rev2 or UTF8=ACCEPT: "&" in mailbox names is an ampersand
 };
 
-// `head` is of the same line. The result's views point into `line` and `memory`. Not for APPEND.
+// `head` is of the same line. The result's views point into `line` and `memory`. Not for APPEND and
+// REPLACE.
 base::result<command> parse_command(std::string_view line, const command_head& head, const parse_options& options,
                                     arena& memory);
 
-// APPEND's arguments before a message literal. `text` begins after the name ("" + SP …) for the first piece, after the
-// message before for later ones, and ends where "{" of the literal is; it holds the SP before that (and "~" of literal8).
-// Nothing when the literal is the mailbox name and no message.
-base::result<std::optional<append_piece>> parse_append_piece(std::string_view text, bool first,
-                                                             const parse_options& options, arena& memory);
+// The arguments of APPEND and REPLACE, between two literals that are streamed.
+enum class append_place : std::uint8_t {
+  mailbox,       // after the name of APPEND: SP mailbox …
+  replaced,      // after the name of REPLACE: SP seq-number SP mailbox …
+  message,       // after a message: nothing, or SP and a further one
+  part,          // inside CATENATE's list, after a part: SP and a further one, or ")"
+  utf8,          // after the literal of UTF8 (…: ")"
+};
+// What the arguments say to do, in order.
+struct append_action {
+  enum class kind : std::uint8_t { begin, url } what = kind::begin;
+  append_piece piece;    // of begin
+  std::string_view url;  // of url
+};
+struct append_arguments {
+  std::span<const append_action> actions;
+  enum class stop : std::uint8_t {
+    collect,  // the literal is an argument: to be read again with it in place
+    literal,  // the literal is a message, or a part of one
+    end,      // of the command
+  } ends = stop::end;
+  append_place next = append_place::message;  // after the literal
+};
+// `text` begins at the place, and ends where "{" of a literal is (`at_literal`; it holds the SP before that, and "~" of
+// literal8), or at the end of the command.
+base::result<append_arguments> parse_append(std::string_view text, append_place place, bool by_uid, bool at_literal,
+                                            const parse_options& options, arena& memory);
 
 // The announcement at the end of a line: "{123}" or "{123+}", with "~" before it for literal8.
 struct literal_mark {

@@ -20,7 +20,8 @@ inline constexpr std::string_view alert = "ALERT", already_exists = "ALREADYEXIS
                                   over_quota = "OVERQUOTA", parse = "PARSE", privacy_required = "PRIVACYREQUIRED",
                                   read_only = "READ-ONLY", read_write = "READ-WRITE", server_bug = "SERVERBUG",
                                   too_big = "TOOBIG", try_create = "TRYCREATE", unavailable = "UNAVAILABLE",
-                                  uid_not_sticky = "UIDNOTSTICKY", use_attr = "USEATTR", no_modseq = "NOMODSEQ";
+                                  uid_not_sticky = "UIDNOTSTICKY", use_attr = "USEATTR",
+                                  uid_required = "UIDREQUIRED", compression_active = "COMPRESSIONACTIVE", no_modseq = "NOMODSEQ";
 
 std::string uid_validity(std::uint32_t value);
 std::string uid_next(std::uint32_t value);
@@ -30,6 +31,7 @@ std::string modified(const mail::uid_set& numbers);    // RFC 7162 §3.1.3
 std::string append_uid(std::uint32_t uid_validity, const mail::uid_set& uids);  // RFC 4315 §3, RFC 3502
 // Both sets in the same order (RFC 4315 §3). The numbers must be ascending in both, as stores give them.
 std::string copy_uid(std::uint32_t uid_validity, const mail::uid_set& from, const mail::uid_set& to);
+std::string bad_url(std::string_view url);             // RFC 4469 §4.1
 std::string mailbox_id(std::string_view id);           // RFC 8474 §4.1
 
 }  // namespace briefwerk::protocol::imap::codes

@@ -43,7 +43,7 @@ struct list_entry {
 // Only the items asked for are written.
 struct status_values {
   std::uint64_t messages = 0, recent = 0, uid_next = 1, uid_validity = 0, unseen = 0, deleted = 0, size = 0,
-                highest_modseq = 1, append_limit = 0;
+                highest_modseq = 1, append_limit = 0, deleted_storage = 0;
   std::string_view mailbox_id;
 };
 
@@ -53,6 +53,10 @@ struct esearch_result {
   search_return returns = 0;     // which of the following are written (SAVE writes nothing)
   std::uint32_t min = 0, max = 0, count = 0;  // MIN, MAX are left out when count is 0, as ALL is (RFC 4731 §3.1)
   const mail::uid_set* all = nullptr;
+  std::span<const std::uint32_t> order;  // of SORT: ALL in this order; `all` is null then
+  result_range range;                    // of PARTIAL, and what it holds: in mailbox order, or of SORT
+  const mail::uid_set* partial = nullptr;
+  std::span<const std::uint32_t> partial_order;
   std::optional<std::uint64_t> modseq;  // RFC 7162 §3.1.5
 };
 
@@ -96,13 +100,22 @@ class response_writer : public output_chain {
   void status(std::string_view name, status_items items, const status_values& values);
   void search(const mail::uid_set& numbers, std::optional<std::uint64_t> modseq = {});  // "* SEARCH 2 3 5"
   void esearch(const esearch_result& result);
+  // RFC 5267 §4.3: "ADDTO" or "REMOVEFROM" of a context whose order is the mailbox's.
+  void search_update(std::string_view tag, bool by_uid, bool add, const mail::uid_set& numbers);
+  void sort(std::span<const std::uint32_t> numbers, std::optional<std::uint64_t> modseq = {});  // "* SORT 3 1 2"
+  // RFC 9208 §5: usage and limits in units of 1024 octets and messages; no limit: the resource is left out.
+  void quota(std::string_view root, std::optional<std::pair<std::uint64_t, std::uint64_t>> storage,
+             std::optional<std::pair<std::uint64_t, std::uint64_t>> messages);
+  void quota_root(std::string_view mailbox, std::string_view root);
   // One personal namespace, "* NAMESPACE (("" "/")) NIL NIL" (RFC 2342 §5).
   void name_space(char delimiter);
   void id(std::span<const std::pair<std::string_view, std::string_view>> fields);  // empty: NIL
   void enabled(std::span<const std::string_view> capabilities);
 
-  // A row under construction; one at a time.
-  fetch_row fetch(std::uint32_t sequence);
+  // A row under construction; one at a time. After set_uid_only() it is named by the UID (UIDFETCH, RFC 9586 §3.3).
+  fetch_row fetch(std::uint32_t sequence, std::uint32_t uid = 0);
+  void set_uid_only(bool on) noexcept { uid_only_ = on; }
+  bool is_uid_only() const noexcept { return uid_only_; }
 
   // Decimal digits of `value` at `at`, at most 20; the end.
   static char* put_number(char* at, std::uint64_t value) noexcept;
@@ -126,7 +139,10 @@ class response_writer : public output_chain {
   char* put_flags(char* at, mail::flag_set set) noexcept;  // system flags and \Recent, from a table
   void keyword_names(mail::flag_set set, std::span<const std::string> keywords, bool first);
 
-  bool utf8_ = false;
+  // "3,1,2" in this order.
+  void ordered_numbers(std::span<const std::uint32_t> numbers);
+
+  bool utf8_ = false, uid_only_ = false;
 };
 
 namespace detail {
@@ -256,12 +272,12 @@ class fetch_row {
 
  private:
   friend class response_writer;
-  explicit fetch_row(response_writer& out, std::uint32_t sequence) : out_(out) {
-    char* at = out_.reserve(24);
+  fetch_row(response_writer& out, std::uint32_t number, std::string_view name) : out_(out) {
+    char* at = out_.reserve(2 + 10 + name.size());
     std::memcpy(at, "* ", 2);
-    at = response_writer::put_number(at + 2, sequence);
-    std::memcpy(at, " FETCH (", 8);
-    out_.advance(at + 8);
+    at = response_writer::put_number(at + 2, number);
+    std::memcpy(at, name.data(), name.size());
+    out_.advance(at + name.size());
   }
 
   void label(std::string_view name) {
@@ -287,6 +303,9 @@ class fetch_row {
   bool first_ = true, open_ = true;
 };
 
-inline fetch_row response_writer::fetch(std::uint32_t sequence) { return fetch_row(*this, sequence); }
+inline fetch_row response_writer::fetch(std::uint32_t sequence, std::uint32_t uid) {
+  if (uid_only_) return fetch_row(*this, uid, " UIDFETCH (");
+  return fetch_row(*this, sequence, " FETCH (");
+}
 
 }  // namespace briefwerk::protocol::imap

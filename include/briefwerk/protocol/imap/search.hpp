@@ -66,6 +66,8 @@ enum search_return_option : std::uint8_t {
   return_all = 1u << 2,
   return_count = 1u << 3,
   return_save = 1u << 4,
+  return_partial = 1u << 5,  // RFC 9394, RFC 5267 §4.4
+  return_update = 1u << 6,   // RFC 5267 §4.3
 };
 using search_return = std::uint8_t;
 

@@ -85,6 +85,10 @@ struct change_style {
   bool uid = false;       // UID in FETCH responses (RFC 9051 §7.5.2: after UID commands)
   bool modseq = false;    // after CONDSTORE was enabled (RFC 7162 §3.2)
   bool vanished = false;  // VANISHED in place of EXPUNGE, after QRESYNC was enabled (RFC 7162 §3.2.10)
+  // Of IMAP4rev1: the UIDs that are \Recent in this session, whether there are new ones, and how many `latest` has.
+  const mail::uid_set* recent = nullptr;
+  bool tells_recent = false;
+  std::uint32_t recent_count = 0;
 };
 template <snapshot S>
 void write_changes(response_writer& out, const S& latest, const mailbox_changes& changes, change_style style);

@@ -24,6 +24,8 @@
 //     } else if (std::holds_alternative<imap::start_tls>(step)) {
 //       ec = co_await stream.start_tls();              // what was read and not yet fed is thrown away by the driver
 //       session.tls_started();
+//     } else if (std::holds_alternative<imap::start_compression>(step)) {
+//       stream.compress();                             // after UNAUTHENTICATE is answered this ends again
 //     } else {
 //       co_return;                                     // close
 //     }
@@ -33,7 +35,7 @@
 // be sent in portions: while (session.output().size() > 64k) write(session.take_output()). State changes are told before
 // complete(): authenticated(), selected(), unselected(). Commands run one after the other; pipelined ones wait.
 //
-// CAPABILITY, LOGOUT, STARTTLS and ENABLE are answered by the session and never asked.
+// CAPABILITY, LOGOUT, STARTTLS, COMPRESS and ENABLE are answered by the session and never asked.
 //
 // SELECT and EXAMINE while a mailbox is selected: the session has already left it when it asks (and says so, RFC 9051
 // §7.1 CLOSED); the driver drops its view of the old mailbox first, without expunging.
@@ -75,12 +77,17 @@ struct auth_question {
 };
 // The client cancelled ("*"), or sent what is not base64: forget the exchange. No answer; the session wrote BAD.
 struct auth_cancelled {};
-// APPEND, before the octets of a message. accept_message(): message_data steps follow; complete(no, …) refuses the whole
-// command. Size and form are within the limits.
+// APPEND or REPLACE, before the octets of a message. accept_message(): message_data steps follow; complete(no, …) refuses
+// the whole command. Size and form are within the limits.
 struct append_begin {
   append_piece piece;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;                     // 0 where the message is catenated: not known yet
   bool first = true;                          // false: a further message of the same command (MULTIAPPEND)
+};
+// A part of a catenated message that the driver has to find (RFC 4469): append its octets to the message under way and
+// accept_part(), or complete(no, codes::bad_url(url), …). The parts together are for the driver to bound.
+struct append_url {
+  std::string_view url;
 };
 // All messages are here; store them together and complete(): ok with codes::append_uid.
 struct append_end {
@@ -89,7 +96,8 @@ struct append_end {
 // DONE ended an accepted IDLE: write what is new, then complete(ok, "", "…").
 struct idle_end {};
 
-using question = std::variant<command_question, auth_question, auth_cancelled, append_begin, append_end, idle_end>;
+using question = std::variant<command_question, auth_question, auth_cancelled, append_begin, append_url, append_end,
+                              idle_end>;
 
 // Steps.
 struct need_bytes {
@@ -99,8 +107,9 @@ struct write {
   std::span<const std::string_view> pieces;   // never empty
 };
 struct start_tls {};
+struct start_compression {};                  // DEFLATE in both directions, from here on (RFC 4978)
 struct message_data {
-  std::string_view bytes;                     // together exactly append_begin::size octets
+  std::string_view bytes;                     // together exactly append_begin::size octets, where that is known
 };
 struct drop_message {};                       // the APPEND failed after append_begin was accepted
 struct ask {
@@ -111,7 +120,7 @@ struct close {
   close_reason reason = close_reason::logout;
 };
 
-using step = std::variant<need_bytes, write, start_tls, message_data, drop_message, ask, close>;
+using step = std::variant<need_bytes, write, start_tls, start_compression, message_data, drop_message, ask, close>;
 
 enum class session_state : std::uint8_t { not_authenticated, authenticated, selected, logout };
 enum class condition : std::uint8_t { ok, no, bad };
@@ -132,6 +141,7 @@ class server_session {
   void challenge(std::string_view data);      // raw; the session encodes it
   void continue_idle();
   void accept_message();
+  void accept_part();
 
   // Told by the driver, before complete().
   void authenticated() noexcept;              // also for PREAUTH, before the first next()
@@ -150,11 +160,13 @@ class server_session {
   session_state state() const noexcept { return state_; }
   bool is_read_only() const noexcept { return read_only_; }
   bool is_tls() const noexcept { return tls_; }
+  bool is_compressed() const noexcept { return compressed_; }
   bool is_idling() const noexcept { return phase_ == phase::idling; }
   bool is_rev2() const noexcept { return rev2_; }            // ENABLE IMAP4rev2 was given
   bool is_utf8() const noexcept { return out_.is_utf8(); }
   bool is_condstore() const noexcept { return condstore_; }  // ENABLE CONDSTORE or QRESYNC
   bool is_qresync() const noexcept { return qresync_; }
+  bool is_uid_only() const noexcept { return uid_only_; }    // ENABLE UIDONLY (RFC 9586)
   std::string_view tag() const noexcept { return tag_; }     // of the command that is asked about
   std::size_t bad_commands() const noexcept { return bad_commands_; }
   const server_options& options() const noexcept { return options_; }
@@ -166,12 +178,15 @@ class server_session {
     idling,        // reading DONE
     message,       // octets of an accepted message
     message_end,   // the line after a message literal
+    append_steps,  // what the arguments of APPEND say, one after the other
     skipping,      // the rest of a command that was refused
     tls_wait,
+    compression_wait,
     closing,
     closed
   };
-  enum class asked : std::uint8_t { nothing, execution, login, idle, auth, append_begin, append_end, idle_end };
+  enum class asked : std::uint8_t { nothing, execution, login, idle, auth, unauthenticate, append_begin,
+                                     append_url, append_end, idle_end };
   enum class line_end : std::uint8_t { incomplete, complete, too_long, bare };
   struct work;     // what only a command under way needs; given back when the session waits for a new one
   struct refusal {
@@ -193,10 +208,12 @@ class server_session {
   step write_out();
 
   std::optional<step> at_literal(const literal_mark& mark);
-  std::optional<step> at_append_literal(const literal_mark& mark, const command_head* head);
+  std::optional<step> read_append(std::string_view text, const literal_mark* mark, bool by_uid);
+  std::optional<step> next_append_step();
   std::optional<step> collect_literal(const literal_mark& mark);
   std::optional<refusal> check_literal(const literal_mark& mark, std::uint64_t already, std::uint64_t limit) const;
-  std::optional<refusal> check_append(const literal_mark& mark, const append_piece& piece) const;
+  std::optional<refusal> check_append(const append_arguments& parsed, const literal_mark* mark) const;
+  std::optional<refusal> check_size(const literal_mark& mark) const;
   std::optional<refusal> check_legal(const command_head& head) const;
   std::optional<refusal> check_offered(const imap::command& parsed) const;
 
@@ -206,6 +223,7 @@ class server_session {
   std::optional<step> run_authenticate(const authenticate_command& auth);
   void run_enable(const enable_command& enable);
   void run_starttls();
+  void run_compress(const compress_command& compress);
   void run_logout();
   void note_condstore(const imap::command& parsed);
   std::optional<step> ask_auth(bool first, std::optional<std::string_view> base64);
@@ -219,6 +237,7 @@ class server_session {
   void refuse_literal(const literal_mark& mark, const refusal& why);
   void refuse_line(std::string_view text);
   void end_command();
+  void forget_login() noexcept;
   void bye(std::string_view code, std::string_view text, close_reason why);
   void put_greeting();
   bool may_login() const noexcept { return tls_ || options_.login_without_tls; }
@@ -234,6 +253,7 @@ class server_session {
 
   std::uint64_t octets_left_ = 0;  // of the literal under way
   std::size_t messages_ = 0;       // accepted pieces of the APPEND under way
+  append_place append_place_ = append_place::mailbox;  // where its arguments go on
   std::size_t bad_commands_ = 0, auth_failures_ = 0;
 
   phase phase_ = phase::commands;
@@ -241,7 +261,9 @@ class server_session {
   session_state state_ = session_state::not_authenticated;
   close_reason close_reason_ = close_reason::logout;
   std::uint8_t mechanism_ = 0;     // of the exchange under way, index in options_.mechanisms
-  bool greeted_ = false, tls_ = false, read_only_ = false, rev2_ = false, condstore_ = false, qresync_ = false;
+  bool greeted_ = false, tls_ = false, compressed_ = false, read_only_ = false, rev2_ = false, condstore_ = false, qresync_ = false,
+       uid_only_ = false;
+  bool replacing_ = false;         // the APPEND under way is a REPLACE
   bool login_pending_ = false;     // authenticated() was told and the tagged answer is still to come
   bool drop_pending_ = false;      // drop_message is to be shown
   bool cancel_pending_ = false;    // auth_cancelled is to be shown

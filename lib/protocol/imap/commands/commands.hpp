@@ -9,12 +9,16 @@
 namespace briefwerk::protocol::imap {
 
 base::result<command> parse_authenticate(scanner& in);
+base::result<command> parse_cancel_update(scanner& in);
+base::result<command> parse_compress(scanner& in);
 base::result<command> parse_copy(scanner& in, bool by_uid);
 base::result<command> parse_create(scanner& in);
 base::result<command> parse_delete(scanner& in);
 base::result<command> parse_enable(scanner& in);
 base::result<command> parse_expunge(scanner& in, bool by_uid);
 base::result<command> parse_fetch(scanner& in, bool by_uid);
+base::result<command> parse_get_quota(scanner& in);
+base::result<command> parse_get_quota_root(scanner& in);
 base::result<command> parse_id(scanner& in);
 base::result<command> parse_list(scanner& in);
 base::result<command> parse_login(scanner& in);
@@ -23,9 +27,12 @@ base::result<command> parse_move(scanner& in, bool by_uid);
 base::result<command> parse_rename(scanner& in);
 base::result<command> parse_search(scanner& in, bool by_uid);
 base::result<command> parse_select(scanner& in, bool read_only);
+base::result<command> parse_set_quota(scanner& in);
+base::result<command> parse_sort(scanner& in, bool by_uid);
 base::result<command> parse_status(scanner& in);
 base::result<command> parse_store(scanner& in, bool by_uid);
 base::result<command> parse_subscribe(scanner& in, bool subscribe);
+base::result<command> parse_thread(scanner& in, bool by_uid);
 
 // A command without arguments.
 template <class Command>

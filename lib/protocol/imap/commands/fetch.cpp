@@ -1,4 +1,5 @@
 #include "protocol/imap/commands/commands.hpp"
+#include "protocol/imap/commands/search_parts.hpp"
 
 namespace briefwerk::protocol::imap {
 
@@ -139,6 +140,8 @@ bool read_modifiers(scanner& in, fetch_command& fetch) {
       std::uint64_t modseq = 0;
       if (!in.space() || !in.number64(modseq, false)) return false;
       fetch.changed_since = modseq;
+    } else if (fetch.by_uid && !fetch.partial && in.accept_word("PARTIAL")) {  // RFC 9394 §3.3
+      if (!in.space() || !read_result_range(in, fetch.partial.emplace())) return false;
     } else if (in.accept_word("VANISHED")) {
       fetch.vanished = true;
     } else {
@@ -165,6 +168,11 @@ base::result<command> parse_fetch(scanner& in, bool by_uid) {
   if (by_uid && (fetch.kinds & bit(fetch_kind::uid)) == 0) {
     items.push_back({.kind = fetch_kind::uid});
     fetch.kinds |= bit(fetch_kind::uid);
+  }
+  // RFC 7162 §3.1.4.1: CHANGEDSINCE asks for MODSEQ as well.
+  if (fetch.changed_since && (fetch.kinds & bit(fetch_kind::modseq)) == 0) {
+    items.push_back({.kind = fetch_kind::modseq});
+    fetch.kinds |= bit(fetch_kind::modseq);
   }
   fetch.items = items.view();
   return fetch;

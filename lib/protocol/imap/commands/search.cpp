@@ -1,5 +1,6 @@
 #include "briefwerk/mail/charset.hpp"
 #include "protocol/imap/commands/commands.hpp"
+#include "protocol/imap/commands/search_parts.hpp"
 
 namespace briefwerk::protocol::imap {
 
@@ -191,8 +192,21 @@ bool program_reader::read_text(std::string_view& text) {
   return true;
 }
 
-// search-return-opts, "RETURN" SP is read (RFC 4731 §3.1, RFC 5182 §2).
-bool read_returns(scanner& in, search_command& search) {
+}  // namespace
+
+bool read_result_range(scanner& in, result_range& out) {
+  const bool negative = in.peek() == '-';
+  std::uint32_t first = 0, last = 0;
+  if ((negative && !in.accept('-')) || !in.number(first, false) || !in.expect(':')) return false;
+  if (negative && !in.expect('-')) return false;
+  if (!in.number(last, false)) return false;
+  if (first > last) std::swap(first, last);
+  out = negative ? result_range{-std::int64_t{first}, -std::int64_t{last}} : result_range{first, last};
+  return true;
+}
+
+// RFC 4731 §3.1, RFC 5182 §2, RFC 5267 §4.
+bool read_search_returns(scanner& in, search_command& search) {
   search.extended = true;
   if (!in.expect('(')) return false;
   if (!in.accept(')')) {
@@ -202,29 +216,37 @@ bool read_returns(scanner& in, search_command& search) {
       else if (in.accept_word("ALL")) search.returns |= return_all;
       else if (in.accept_word("COUNT")) search.returns |= return_count;
       else if (in.accept_word("SAVE")) search.returns |= return_save;
-      else return in.refuse(errc::bad_option);
+      else if (in.accept_word("UPDATE")) search.returns |= return_update;
+      else if (in.accept_word("CONTEXT")) continue;  // a hint (§4.2)
+      else if ((search.returns & return_partial) == 0 && in.accept_word("PARTIAL")) {
+        search.returns |= return_partial;
+        if (!in.space() || !read_result_range(in, search.partial)) return false;
+      } else {
+        return in.refuse(errc::bad_option);
+      }
     } while (in.accept(' '));
     if (!in.expect(')')) return false;
   }
+  // RFC 9394 §3.1: one of the two.
+  if ((search.returns & return_all) != 0 && (search.returns & return_partial) != 0) return in.refuse(errc::bad_option);
   if (search.returns == 0) search.returns = return_all;
   return in.space();
 }
 
-}  // namespace
+bool read_search_program(scanner& in, std::string_view charset, search_program& program) {
+  if (is_word(charset, "UTF-8") || is_word(charset, "US-ASCII")) charset = {};
+  else if (!charset.empty() && !mail::is_known_charset(charset)) return in.refuse(errc::bad_charset);
+  return program_reader(in, charset).read(program);
+}
 
 // search = "SEARCH" [search-return-opts] SP ["CHARSET" SP charset SP] search-key *(SP search-key)
 base::result<command> parse_search(scanner& in, bool by_uid) {
   search_command search{.by_uid = by_uid};
   if (!in.space()) return in.failure();
-  if (in.accept_text("RETURN ") && !read_returns(in, search)) return in.failure();
+  if (in.accept_text("RETURN ") && !read_search_returns(in, search)) return in.failure();
   std::string_view charset;
-  if (in.accept_text("CHARSET ")) {
-    if (!in.astring(charset)) return in.failure();
-    if (is_word(charset, "UTF-8") || is_word(charset, "US-ASCII")) charset = {};
-    else if (!mail::is_known_charset(charset)) return in.failure(errc::bad_charset);
-    if (!in.space()) return in.failure();
-  }
-  if (!program_reader(in, charset).read(search.program) || !in.end()) return in.failure();
+  if (in.accept_text("CHARSET ") && (!in.astring(charset) || !in.space())) return in.failure();
+  if (!read_search_program(in, charset, search.program) || !in.end()) return in.failure();
   return search;
 }
 

@@ -142,12 +142,16 @@ void write_changes(response_writer& out, const S& latest, const mailbox_changes&
   }
   const std::span<const std::string> keywords = latest.keywords;
   if (changes.keywords) out.flags(keywords);
-  if (changes.arrived) out.exists(changes.exists);
+  if (changes.arrived) {
+    out.exists(changes.exists);
+    if (style.tells_recent) out.recent(style.recent_count);
+  }
   for (const auto index : changes.changed) {
     const auto& entry = latest.at(index);
-    auto row = out.fetch(index + 1);
+    auto row = out.fetch(index + 1, entry.uid);
     if (style.uid) row.uid(entry.uid);
-    row.flags(entry.flags, keywords);
+    const bool recent = style.recent != nullptr && style.recent->contains(entry.uid);
+    row.flags(entry.flags | (recent ? mail::flags::recent : 0), keywords);
     if (style.modseq) row.modseq(entry.modseq);
   }
 }

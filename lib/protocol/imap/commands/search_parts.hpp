@@ -1,0 +1,17 @@
+#pragma once
+
+// What SEARCH shares with SORT and THREAD.
+
+#include "briefwerk/protocol/imap/command.hpp"
+#include "protocol/imap/scanner.hpp"
+
+namespace briefwerk::protocol::imap {
+
+// partial-range (RFC 9394 §4).
+bool read_result_range(scanner& in, result_range& out);
+// search-return-opts and the SP behind them; "RETURN" SP is read.
+bool read_search_returns(scanner& in, search_command& search);
+// search-key *(SP search-key); `charset` "" is US-ASCII or UTF-8. errc::bad_charset for one that is not known.
+bool read_search_program(scanner& in, std::string_view charset, search_program& program);
+
+}  // namespace briefwerk::protocol::imap
