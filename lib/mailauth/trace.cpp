@@ -21,6 +21,8 @@ std::string_view type_name(base::dns_type type) noexcept {
       return "TXT";
     case base::dns_type::aaaa:
       return "AAAA";
+    case base::dns_type::srv:
+      return "SRV";
     case base::dns_type::tlsa:
       return "TLSA";
   }
@@ -34,6 +36,9 @@ struct record_text {
   }
   std::string operator()(const base::dns_txt& txt) const { return '"' + txt.text + '"'; }
   std::string operator()(const base::dns_name& name) const { return name.name; }
+  std::string operator()(const base::dns_srv& srv) const {
+    return std::to_string(srv.priority) + " " + std::to_string(srv.weight) + " " + std::to_string(srv.port) + " " + srv.target;
+  }
   std::string operator()(const base::dns_tlsa& tlsa) const {
     return std::to_string(tlsa.usage) + " " + std::to_string(tlsa.selector) + " " + std::to_string(tlsa.matching);
   }

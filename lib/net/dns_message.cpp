@@ -164,6 +164,14 @@ std::optional<base::dns_record> decode_record(std::string_view message, const re
     case dns_type::ptr:
       if (const auto name = name_in(message, record, 0)) return base::dns_name{from_wire_name(*name)};
       break;
+    case dns_type::srv:
+      if (const auto name = name_in(message, record, 6)) {
+        reader in(data);
+        base::dns_srv out{in.u16(), in.u16(), in.u16(), {}};
+        out.target = from_wire_name(*name);
+        return out;
+      }
+      break;
     case dns_type::tlsa:
       if (data.size() > 3) {
         reader in(data);

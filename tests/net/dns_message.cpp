@@ -122,6 +122,18 @@ TEST_CASE("records of each type") {
   b.answers = {builder::record(self, 12, 5, "\4host"s + self)};
   CHECK(std::get<base::dns_name>(decode(b.build(), b)->records[0]).name == "host.example.org");
 
+  b.type = dns_type::srv;
+  b.answers = {builder::record(self, 33, 5, "\0\1\0\2\3\xe1\2mx"s + self), builder::record(self, 33, 5, "\0\0\0\0\0\0\0"s)};
+  got = decode(b.build(), b);
+  const auto srv = std::get<base::dns_srv>(got->records[0]);
+  CHECK(srv.priority == 1);
+  CHECK(srv.weight == 2);
+  CHECK(srv.port == 993);
+  CHECK(srv.target == "mx.example.org");
+  CHECK(std::get<base::dns_srv>(got->records[1]).target == "");  // RFC 2782: not offered
+  b.answers = {builder::record(self, 33, 5, "\0\1\0\2\3"s)};
+  CHECK_FALSE(decode(b.build(), b).has_value());
+
   b.type = dns_type::tlsa;
   b.answers = {builder::record(self, 52, 5, "\3\1\1"s + std::string(32, 'h'))};
   const auto tlsa = std::get<base::dns_tlsa>(decode(b.build(), b)->records[0]);

@@ -17,7 +17,7 @@
 
 namespace briefwerk::base {
 
-enum class dns_type : std::uint16_t { a = 1, cname = 5, ptr = 12, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
+enum class dns_type : std::uint16_t { a = 1, cname = 5, ptr = 12, mx = 15, txt = 16, aaaa = 28, srv = 33, tlsa = 52 };
 
 struct dns_mx {
   std::uint16_t preference = 0;
@@ -27,13 +27,17 @@ struct dns_tlsa {  // RFC 6698 §2.1
   std::uint8_t usage = 0, selector = 0, matching = 0;
   std::string data;
 };
+struct dns_srv {  // RFC 2782
+  std::uint16_t priority = 0, weight = 0, port = 0;
+  std::string target;  // without the final dot; empty: the service is not offered
+};
 struct dns_txt {
   std::string text;  // the strings of one record joined (RFC 7208 §3.3)
 };
 struct dns_name {
   std::string name;  // of PTR; without the final dot
 };
-using dns_record = std::variant<ip_address, dns_mx, dns_txt, dns_name, dns_tlsa>;
+using dns_record = std::variant<ip_address, dns_mx, dns_txt, dns_name, dns_tlsa, dns_srv>;
 
 enum class dns_status : std::uint8_t {
   found,     // at least one record of the type asked for
