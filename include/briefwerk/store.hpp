@@ -12,4 +12,5 @@
 #include "briefwerk/store/queue_item.hpp"
 #include "briefwerk/store/queue_store.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
+#include "briefwerk/store/signing_keys.hpp"
 #include "briefwerk/store/state_rows.hpp"

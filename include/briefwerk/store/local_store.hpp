@@ -23,6 +23,7 @@
 #include "briefwerk/store/mailbox_store.hpp"
 #include "briefwerk/store/queue_store.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
+#include "briefwerk/store/signing_keys.hpp"
 #include "briefwerk/store/state_rows.hpp"
 
 namespace briefwerk::store {
@@ -47,6 +48,7 @@ class local_store {
   virtual mailbox_store& mailboxes() noexcept = 0;
   virtual store::directory& directory() noexcept = 0;
   virtual queue_store& queue() noexcept = 0;
+  virtual signing_key_store& signing_keys() noexcept = 0;
   virtual engine& bottom() noexcept = 0;
   // Rows of the part of that name: one object a name at a time, gone before the store is.
   virtual std::unique_ptr<state_rows> state(std::string_view name) = 0;

@@ -2,6 +2,7 @@
 
 #include "briefwerk/store/memory_engine.hpp"
 #include "store/directory/engine_directory.hpp"
+#include "store/keys/engine_signing_keys.hpp"
 #include "store/mailbox/engine_mailbox_store.hpp"
 #include "store/queue/engine_queue_store.hpp"
 #include "store/state/engine_state_rows.hpp"
@@ -17,11 +18,13 @@ class engine_local_store final : public local_store {
         core_(*engine_, crypto, time, options),
         mailboxes_(core_),
         directory_(core_),
-        queue_(core_) {}
+        queue_(core_),
+        signing_keys_(core_) {}
 
   mailbox_store& mailboxes() noexcept override { return mailboxes_; }
   store::directory& directory() noexcept override { return directory_; }
   queue_store& queue() noexcept override { return queue_; }
+  signing_key_store& signing_keys() noexcept override { return signing_keys_; }
   engine& bottom() noexcept override { return *engine_; }
   std::unique_ptr<state_rows> state(std::string_view name) override {
     return std::make_unique<engine_state_rows>(*engine_, core_.writer, keys::state_partition(name), core_.options.figures,
@@ -54,6 +57,7 @@ class engine_local_store final : public local_store {
   engine_mailbox_store mailboxes_;
   engine_directory directory_;
   engine_queue_store queue_;
+  engine_signing_keys signing_keys_;
 };
 
 }  // namespace
