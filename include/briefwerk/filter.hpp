@@ -10,6 +10,8 @@
 #include "briefwerk/filter/dns_lists.hpp"
 #include "briefwerk/filter/greylist.hpp"
 #include "briefwerk/filter/links.hpp"
+#include "briefwerk/filter/mail_authentication.hpp"
+#include "briefwerk/filter/mailauth_stage.hpp"
 #include "briefwerk/filter/rate.hpp"
 #include "briefwerk/filter/stage.hpp"
 #include "briefwerk/filter/state_store.hpp"
