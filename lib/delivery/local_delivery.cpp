@@ -1,6 +1,7 @@
 #include "briefwerk/delivery/local_delivery.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -9,22 +10,10 @@
 #include "briefwerk/delivery/report.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/summary.hpp"
+#include "delivery/forward_sender.hpp"
+#include "delivery/signed_report.hpp"
 
 namespace briefwerk::delivery {
-
-// Where one message goes.
-struct local_delivery::plan {
-  struct origin {
-    std::string login;          // of the target's account
-    std::size_t recipient = 0;  // of the envelope
-  };
-  const inbound_message& message;
-  std::vector<store::local_target> targets;
-  std::vector<origin> origins;  // one for each target
-  store::queue_item outgoing;
-  std::set<std::string> known;     // accounts, and addresses elsewhere: each gets it once
-  std::vector<std::size_t> local;  // recipients of the envelope that have a mailbox here
-};
 
 namespace {
 
@@ -66,21 +55,40 @@ std::string key_of(const std::string& address) {
 
 }  // namespace
 
+// Where one message goes.
+struct local_delivery::plan {
+  struct origin {
+    std::string login;          // of the target's account
+    std::size_t recipient = 0;  // of the envelope
+  };
+  const inbound_message& message;
+  std::vector<store::local_target> targets;
+  std::vector<origin> origins;  // one for each target
+  store::queue_item outgoing;                         // without recipients: the pattern of all items
+  std::map<std::string, store::queue_item> items;     // what goes elsewhere, by its sender
+  std::set<std::string> known;     // accounts, and addresses elsewhere: each gets it once
+  std::vector<std::size_t> local;  // recipients of the envelope that have a mailbox here
+
+  void add_remote(const std::string& sender, const std::string& address, const mail::envelope_recipient& asked) {
+    if (!known.insert(key_of(address)).second) return;
+    store::queue_item& item = items.try_emplace(sender, outgoing).first->second;
+    item.sender = sender;
+    item.recipients.push_back(queue_recipient_for(address, asked));
+  }
+};
+
 local_delivery::local_delivery(store::directory& accounts, store::mailbox_store& mailboxes, const base::clock& time,
                                local_delivery_options options)
     : accounts_(accounts), mailboxes_(mailboxes), time_(time), options_(std::move(options)) {}
 
 base::task<base::status> local_delivery::resolve(const mail::smtp_envelope& envelope, plan& into) {
-  const auto add_remote = [&into](const std::string& address, const mail::envelope_recipient& asked) {
-    if (into.known.insert(key_of(address)).second) into.outgoing.recipients.push_back(queue_recipient_for(address, asked));
-  };
   for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
     const mail::envelope_recipient& recipient = envelope.recipients[i];
     const auto found = co_await accounts_.resolve(recipient.address);
     if (!found) co_return base::fail(found.error());
     if (found->what != store::resolution::kind::local) {
       // Unknown users were refused at RCPT; an account that went since then gets its bounce from the queue.
-      add_remote(mail::format_mailbox(recipient.address), recipient);
+      into.add_remote(into.outgoing.sender, mail::format_mailbox(recipient.address), recipient);
       continue;
     }
     if (!found->accounts.empty()) into.local.push_back(i);
@@ -93,9 +101,17 @@ base::task<base::status> local_delivery::resolve(const mail::smtp_envelope& enve
       into.targets.back().mailbox = std::move(name);
       into.targets.back().flags.keywords = {"$Junk"};
     }
-    for (const std::string& address : found->remote) add_remote(address, recipient);
+    if (!found->remote.empty()) co_await add_forwards(recipient, found->remote, into);
   }
   co_return base::status{};
+}
+
+base::task<void> local_delivery::add_forwards(const mail::envelope_recipient& via, const std::vector<std::string>& addresses,
+                                              plan& into) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(time_.now());
+  const std::string sender =
+      co_await forward_sender(options_.forwards, accounts_, into.outgoing.sender, mail::format_mailbox(via.address), now);
+  for (const std::string& address : addresses) into.add_remote(sender, address, via);
 }
 
 // By its special use, whatever its owner calls it.
@@ -115,15 +131,20 @@ base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& enve
     const auto kept = co_await hold(envelope, message);
     co_return kept;
   }
-  plan way{.message = message, .targets = {}, .origins = {}, .outgoing = queue_item_for(envelope, message, now), .known = {}, .local = {}};
+  plan way{.message = message,
+           .targets = {},
+           .origins = {},
+           .outgoing = queue_item_for(envelope, message, now),
+           .items = {},
+           .known = {},
+           .local = {}};
   const auto resolved = co_await resolve(envelope, way);
   if (!resolved) co_return resolved;
 
   const std::string summary = mail::encode_summary(mail::summarise(message.octets));
   store::queue_item refused = way.outgoing;
-  refused.recipients.clear();
   std::vector<store::queue_item> queue;
-  if (!way.outgoing.recipients.empty()) queue.push_back(std::move(way.outgoing));
+  for (auto& [sender, item] : way.items) queue.push_back(std::move(item));
   const auto stored = co_await mailboxes_.deliver({message.octets, summary}, std::move(way.targets), std::move(queue));
   if (!stored) co_return base::fail(stored.error());
 
@@ -175,7 +196,8 @@ base::task<void> local_delivery::report_success(const mail::smtp_envelope& envel
   if (item.recipients.empty()) co_return;
   std::vector<reported_recipient> about;
   for (const auto& one : item.recipients) about.push_back({&one, report_action::delivered});
-  const std::string text = make_report(item, about, octets, options_.hostname, time_.now(), *options_.crypto);
+  const std::string text = co_await signed_report(
+      options_.signer, make_report(item, about, octets, options_.hostname, time_.now(), *options_.crypto));
   mail::smtp_envelope back;
   back.recipients.push_back({*envelope.sender, {}, 0});
   const inbound_message report{.octets = text, .junk = false, .account = {}};

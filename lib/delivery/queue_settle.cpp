@@ -4,7 +4,9 @@
 
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/summary.hpp"
+#include "delivery/forward_sender.hpp"
 #include "delivery/queue_work.hpp"
+#include "delivery/signed_report.hpp"
 
 namespace briefwerk::delivery {
 
@@ -107,6 +109,9 @@ base::task<smtp::reply> queue_runner::impl::deliver_one_here(store::queue_item& 
   }
   store::queue_item onward = item;
   onward.arrived = onward.next_attempt = now();
+  const std::string via = item.recipients[index].address;
+  const std::chrono::sys_seconds today{std::chrono::seconds(now())};
+  if (!found->remote.empty()) onward.sender = co_await forward_sender(options.forwards, accounts, item.sender, via, today);
   const auto targets = where.targets;
   const auto kept = co_await options.mailboxes->deliver(message, targets, items_for(std::move(onward), found->remote));
   if (!kept) co_return smtp::replies::local_error;
@@ -173,7 +178,8 @@ base::task<void> queue_runner::impl::settle(store::queue_item item, std::string_
 
 base::task<base::status> queue_runner::impl::report(const store::queue_item& item, const store::queue_item& rest, bool done,
                                                     const std::vector<reported_recipient>& about, std::string_view stored) {
-  const std::string text = make_report(item, about, stored, options.routing.hostname, time.now(), crypto);
+  const std::string text =
+      co_await signed_report(options.signer, make_report(item, about, stored, options.routing.hostname, time.now(), crypto));
   const std::string summary = mail::encode_summary(mail::summarise(text));
   destinations where;
   if (auto address = mail::parse_mailbox(item.sender, mail::utf8::allow)) {

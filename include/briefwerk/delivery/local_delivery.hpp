@@ -12,7 +12,9 @@
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/base/task.hpp"
+#include "briefwerk/delivery/forwarding.hpp"
 #include "briefwerk/mail/smtp_envelope.hpp"
+#include "briefwerk/mailauth/message_signer.hpp"
 #include "briefwerk/store/directory.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
 
@@ -28,13 +30,15 @@ struct inbound_message {
 struct local_delivery_options {
   std::string hostname;                  // of reports
   const base::crypto* crypto = nullptr;  // of reports; null: none are made on success (RFC 3461 §4.1, NOTIFY=SUCCESS)
+  mailauth::message_signer* signer = nullptr;  // of reports; null: they are not signed
+  forwarding forwards;
   base::log_sink* log = &base::null_log();
 };
 
 // Used from many chains at once; keeps nothing between them.
 class local_delivery {
  public:
-  // References outlive this, and so do the options' crypto and log.
+  // References outlive this, and so does what the options point to.
   local_delivery(store::directory& accounts, store::mailbox_store& mailboxes, const base::clock& time,
                  local_delivery_options options = {});
 
@@ -53,6 +57,7 @@ class local_delivery {
  private:
   struct plan;
   base::task<base::status> resolve(const mail::smtp_envelope& envelope, plan& into);
+  base::task<void> add_forwards(const mail::envelope_recipient& via, const std::vector<std::string>& addresses, plan& into);
   base::task<std::string> junk_mailbox(std::string account);
   base::task<base::status> hold(const mail::smtp_envelope& envelope, const inbound_message& message);
   base::task<void> report_success(const mail::smtp_envelope& envelope, const plan& done, std::string_view octets);

@@ -20,7 +20,9 @@
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/resolver.hpp"
+#include "briefwerk/delivery/forwarding.hpp"
 #include "briefwerk/delivery/routing.hpp"
+#include "briefwerk/mailauth/message_signer.hpp"
 #include "briefwerk/net/io_threads.hpp"
 #include "briefwerk/net/stream.hpp"
 #include "briefwerk/net/tls_context.hpp"
@@ -35,6 +37,8 @@ struct queue_runner_options {
   std::shared_ptr<net::tls_context> recorded;       // client context that notes certificates; required unless all is `none`
   std::shared_ptr<net::tls_context> verified;       // client context that demands them; required for hop_tls::verified
   store::mailbox_store* mailboxes = nullptr;        // for recipients whose domain is served here meanwhile; null: they wait
+  mailauth::message_signer* signer = nullptr;       // of reports; null: they are not signed
+  forwarding forwards;                              // of what reaches such a recipient and goes on by an alias
   std::chrono::seconds retry_first{300};            // after the first failed attempt; doubled each time
   std::chrono::seconds retry_most{4 * 3600};
   std::chrono::seconds give_up{5 * 24 * 3600};      // RFC 5321 §4.5.4.1: at least four to five days
