@@ -5,10 +5,12 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "briefwerk/base/clock.hpp"
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/filter/chain.hpp"
+#include "briefwerk/mailauth/message_signer.hpp"
 #include "briefwerk/server/smtp_handler.hpp"
 #include "briefwerk/store/directory.hpp"
 
@@ -35,6 +37,10 @@ struct mail_handler_options {
   std::string hostname;              // of the Received field and of generated Message-IDs
   std::size_t received_fields = base::limits::smtp_received_headers;  // more is a loop
   bool mark_spam = true;             // X-Spam-Flag and X-Spam-Status on what the chain judged
+  std::string authserv_id;           // of Authentication-Results fields that are ours; empty: the hostname
+  mailauth::message_signer* signer = nullptr;  // signs submitted mail; null: nobody does
+  bool seal_forwarded = true;        // ARC on mail from outside that an alias passes on, by the same signer
+  bool own_from_only = true;         // Submission: From and Sender must be addresses that the account may use
 };
 
 // For both directions: what it does depends on session_facts::where.
@@ -58,8 +64,13 @@ class mail_handler final : public smtp_handler {
                          message_buffer& message);
   base::task<reply> judge_recipient(session_facts& session, const smtp_envelope& envelope,
                                     const envelope_recipient& candidate);
+  base::task<reply> judge_authors(const session_facts& session, const message_buffer& message);
+  std::string_view authserv_id() const noexcept;
+  base::task<base::status> sign(message_buffer& message) const;
+  base::task<std::vector<unsigned>> own_arc_sets(const session_facts& session) const;
+  base::task<std::string> seal_for_forwarding(const session_facts& session, const smtp_envelope& envelope) const;
   base::status add_trace(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
-                         message_buffer& message) const;
+                         std::string_view seal, message_buffer& message) const;
   base::status complete_submission(message_buffer& message) const;
 
   store::directory& accounts_;

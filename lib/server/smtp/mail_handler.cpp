@@ -2,13 +2,17 @@
 
 #include <charconv>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "briefwerk/base/random_id.hpp"
+#include "briefwerk/filter/mail_authentication.hpp"
 #include "briefwerk/mail/date.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "briefwerk/protocol/smtp/received.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
+#include "server/smtp/authors.hpp"
+#include "server/smtp/forged_fields.hpp"
 
 namespace briefwerk::server {
 namespace {
@@ -56,26 +60,6 @@ mail_handler::mail_handler(store::directory& accounts, const filter::chain& chai
     : accounts_(accounts), chain_(chain), sink_(sink), crypto_(crypto), time_(time), options_(std::move(options)) {}
 
 namespace {
-
-bool begins_with_ignoring_case(std::string_view text, std::string_view prefix) {
-  return mail::equals_ignoring_case(text.substr(0, prefix.size()), prefix);
-}
-
-// What a message must not bring along: Return-Path is of the server that delivers (RFC 5321 §4.4), and our own verdict
-// on spam is not for the sender to write.
-bool is_forged(std::string_view name, bool from_outside) {
-  return mail::equals_ignoring_case(name, "Return-Path") || (from_outside && begins_with_ignoring_case(name, "X-Spam-"));
-}
-
-void remove_forged_fields(message_buffer& message, bool from_outside) {
-  std::vector<std::pair<std::size_t, std::size_t>> found;
-  mail::header_reader reader(message.view());
-  for (mail::header_field field; reader.next(field);) {
-    if (!is_forged(field.name, from_outside)) continue;
-    found.emplace_back(static_cast<std::size_t>(field.whole.data() - message.view().data()), field.whole.size());
-  }
-  for (auto it = found.rbegin(); it != found.rend(); ++it) message.erase(it->first, it->second);
-}
 
 // A first line that begins with a space would become the continuation of the field put in front of it.
 base::status separate_from_fields(message_buffer& message) {
@@ -148,6 +132,19 @@ std::shared_ptr<filter::message_observer> mail_handler::observe(session_facts& s
 
 void mail_handler::reset(session_facts& session) noexcept { filter::chain::forget_message(session); }
 
+// RFC 6409 §6.1 and §8: not only the envelope's sender, but whom the recipient will see. The reply names no address: it
+// may quote what a mail program took from elsewhere.
+base::task<reply> mail_handler::judge_authors(const session_facts& session, const message_buffer& message) {
+  auto read = authors_of(message.view());
+  if (auto* refusal = std::get_if<reply>(&read)) co_return std::move(*refusal);
+  for (const mail::mailbox_address& one : std::get<std::vector<mail::mailbox_address>>(read)) {
+    const auto may = co_await accounts_.may_send_as(session.account, one);
+    if (!may) co_return trouble(may.error());
+    if (!*may) co_return replies::author_denied;
+  }
+  co_return replies::ok;
+}
+
 base::task<reply> mail_handler::message(session_facts& session, const smtp_envelope& envelope, message_buffer& message) {
   std::size_t hops = 0;
   mail::header_reader reader(message.view());
@@ -155,6 +152,10 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
     if (mail::equals_ignoring_case(field.name, "Received") && ++hops > options_.received_fields) {
       co_return replies::routing_loop;  // RFC 5321 §6.3
     }
+  }
+  if (session.where == filter::scope::submission && options_.own_from_only) {
+    reply refusal = co_await judge_authors(session, message);
+    if (!refusal.is_positive()) co_return refusal;
   }
   const verdict v = co_await chain_.message(session, envelope, {message.view()});
   reply refusal = refusal_of(v);
@@ -171,12 +172,19 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
 // Trace fields, and the hand-over.
 base::task<reply> mail_handler::take(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
                                      message_buffer& message) {
-  remove_forged_fields(message, session.where == filter::scope::inbound);
+  forgery_rules rules{.from_outside = session.where == filter::scope::inbound, .authserv_id = authserv_id(), .own_arc_sets = {}};
+  rules.own_arc_sets = co_await own_arc_sets(session);
+  const std::size_t broken_sets = remove_forged_fields(message, rules);
   if (auto done = separate_from_fields(message); !done) co_return trouble(done.error());
+  std::string seal;
   if (session.where == filter::scope::submission) {
     if (auto done = complete_submission(message); !done) co_return trouble(done.error());
+    const auto signed_now = co_await sign(message);
+    if (!signed_now) co_return trouble(signed_now.error());
+  } else if (broken_sets == 0) {
+    seal = co_await seal_for_forwarding(session, envelope);
   }
-  if (auto done = add_trace(session, envelope, v, message); !done) co_return trouble(done.error());
+  if (auto done = add_trace(session, envelope, v, seal, message); !done) co_return trouble(done.error());
 
   const bool apart = v.what == action::quarantine;
   const message_sink::message accepted{.octets = message.view(),
@@ -203,10 +211,51 @@ base::status mail_handler::complete_submission(message_buffer& message) const {
   return message.prepend(added);
 }
 
+std::string_view mail_handler::authserv_id() const noexcept {
+  return options_.authserv_id.empty() ? options_.hostname : options_.authserv_id;
+}
+
+// RFC 6409 §8.7. Behind everything that Submission changes, and before anybody gets it, users of this server included.
+base::task<base::status> mail_handler::sign(message_buffer& message) const {
+  if (options_.signer == nullptr) co_return base::status();
+  const std::string fields = co_await options_.signer->sign(message.view());
+  co_return message.prepend(fields);
+}
+
+// Sets of a chain that passes and was sealed by a domain of ours.
+base::task<std::vector<unsigned>> mail_handler::own_arc_sets(const session_facts& session) const {
+  std::vector<unsigned> own;
+  const filter::mail_authentication* found = filter::mail_authentication_of(session);
+  if (found == nullptr || found->arc.what != mailauth::outcome::pass) co_return own;
+  for (const mailauth::arc_set& set : found->arc.sets) {
+    const auto local = co_await accounts_.is_local_domain(set.domain);
+    if (local && *local) own.push_back(set.instance);
+  }
+  co_return own;
+}
+
+// An ARC set for mail that an alias passes on, so that the next server can see what this one saw. The copies that stay
+// have it, too: all of them are one message in the store, and one commit.
+base::task<std::string> mail_handler::seal_for_forwarding(const session_facts& session, const smtp_envelope& envelope) const {
+  const filter::mail_authentication* checked = filter::mail_authentication_of(session);
+  if (options_.signer == nullptr || !options_.seal_forwarded || checked == nullptr) co_return std::string();
+  for (const envelope_recipient& one : envelope.recipients) {
+    const auto found = co_await accounts_.resolve(one.address);
+    if (!found || found->remote.empty()) continue;
+    const std::string results = mailauth::to_value(checked->results);
+    std::string domain = mail::domain_to_ascii(one.address.domain).value_or(options_.hostname);
+    co_return co_await options_.signer->seal(*checked->message, checked->arc, results, std::move(domain));
+  }
+  co_return std::string();
+}
+
 base::status mail_handler::add_trace(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
-                                     message_buffer& message) const {
+                                     std::string_view seal, message_buffer& message) const {
   std::string front;
   smtp::append_return_path(front, envelope.sender ? mail::format_mailbox(*envelope.sender) : std::string());
+  // Above our Received, as RFC 8601 §5 has it: whoever reads from the top knows who wrote them.
+  front += seal;
+  for (const auto& field : v.add_fields) mail::write_header_field(front, field.name, field.value);
   const std::string client = session.remote.address.to_smtp_literal();
   const std::string date = now_as_date(time_);
   const std::string recipient =
@@ -226,7 +275,6 @@ base::status mail_handler::add_trace(const session_facts& session, const smtp_en
                                 .id = session.session_id,
                                 .recipient = recipient,
                                 .date = date});
-  for (const auto& field : v.add_fields) mail::write_header_field(front, field.name, field.value);
   if (options_.mark_spam && !submitted && (v.what == action::junk || v.score != 0)) {
     const bool spam = v.what == action::junk;
     if (spam) mail::write_header_field(front, "X-Spam-Flag", "YES");

@@ -138,6 +138,7 @@ inline constexpr reply auth_too_many{421, {4, 7, 0}, "Too many failed authentica
 inline constexpr reply no_such_user{550, {5, 1, 1}, "No such user"};                              // RFC 3463 §3.2
 inline constexpr reply relay_denied{550, {5, 7, 1}, "Relaying denied"};                           // RFC 3463 §3.8
 inline constexpr reply sender_denied{550, {5, 7, 1}, "Not allowed to send as this address"};      // RFC 6409 §6.1
+inline constexpr reply author_denied{550, {5, 7, 1}, "From or Sender is an address that this account may not use"};  // RFC 6409 §6.1
 inline constexpr reply mailbox_full{452, {4, 2, 2}, "Mailbox full"};                              // RFC 3463 §3.3
 inline constexpr reply routing_loop{554, {5, 4, 6}, "Too many hops"};                             // RFC 5321 §6.3
 
