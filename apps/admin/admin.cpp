@@ -23,6 +23,9 @@ const std::map<std::string_view, handler>& table() {
       {"alias.list", commands::alias_list},         {"alias.delete", commands::alias_delete},
       {"queue.list", commands::queue_list},         {"queue.show", commands::queue_show},
       {"queue.retry", commands::queue_retry},       {"queue.delete", commands::queue_delete},
+      {"dkim.list", commands::dkim_list},           {"dkim.generate", commands::dkim_generate},
+      {"dkim.check", commands::dkim_check},         {"dkim.activate", commands::dkim_activate},
+      {"dkim.rotate", commands::dkim_rotate},       {"dkim.retire", commands::dkim_retire},
       {"mailbox.list", commands::mailbox_list},     {"mailbox.export", commands::mailbox_export},
       {"mailbox.import", commands::mailbox_import}, {"status", commands::status},
       {"ban.list", commands::ban_list},             {"ban.add", commands::ban_add},
@@ -41,9 +44,14 @@ std::string error(const std::string& text) {
 
 }  // namespace
 
-admin::admin(store::local_store& store, const base::crypto& crypto, const base::metrics* metrics,
+admin::admin(store::local_store& store, const base::crypto& crypto, delivery::key_ring& keys, const base::metrics* metrics,
              std::function<void()> queue_changed, const filter::chain* chain)
-    : store_(store), crypto_(crypto), metrics_(metrics), queue_changed_(std::move(queue_changed)), chain_(chain) {}
+    : store_(store),
+      crypto_(crypto),
+      keys_(keys),
+      metrics_(metrics),
+      queue_changed_(std::move(queue_changed)),
+      chain_(chain) {}
 
 base::task<std::string> admin::execute(std::string line) {
   const json request = json::parse(line, nullptr, false);
@@ -52,7 +60,7 @@ base::task<std::string> admin::execute(std::string line) {
   if (name == request.end() || !name->is_string()) co_return error("the request has no command");
   const auto found = table().find(name->get<std::string>());
   if (found == table().end()) co_return error("unknown command " + name->get<std::string>());
-  const commands::context with{store_, crypto_, metrics_, queue_changed_, guard_, nft_, chain_};
+  const commands::context with{store_, crypto_, keys_, metrics_, queue_changed_, guard_, nft_, chain_};
   try {
     json answer = co_await found->second(with, request);
     answer["ok"] = true;

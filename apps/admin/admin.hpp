@@ -11,6 +11,7 @@
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/task.hpp"
+#include "briefwerk/delivery/key_ring.hpp"
 #include "briefwerk/filter/chain.hpp"
 #include "briefwerk/server/ban_export.hpp"
 #include "briefwerk/server/login_guard.hpp"
@@ -22,7 +23,7 @@ class admin {
  public:
   // References outlive this. `metrics` null: no server runs. `queue_changed` is called after a command that makes
   // queued mail due. `chain` null: filter.test is refused.
-  admin(store::local_store& store, const base::crypto& crypto, const base::metrics* metrics,
+  admin(store::local_store& store, const base::crypto& crypto, delivery::key_ring& keys, const base::metrics* metrics,
         std::function<void()> queue_changed, const filter::chain* chain = nullptr);
 
   // For the commands about bans. The guard outlives this; null: there is none.
@@ -38,6 +39,7 @@ class admin {
  private:
   store::local_store& store_;
   const base::crypto& crypto_;
+  delivery::key_ring& keys_;
   const base::metrics* metrics_;
   std::function<void()> queue_changed_;
   server::login_guard* guard_ = nullptr;

@@ -22,6 +22,7 @@ class refusal : public std::runtime_error {
 struct context {
   store::local_store& store;
   const base::crypto& crypto;
+  delivery::key_ring& keys;
   const base::metrics* metrics;
   const std::function<void()>& queue_changed;
   server::login_guard* guard;     // null: there is none
@@ -59,6 +60,13 @@ base::task<json> queue_list(const context& with, const json& request);
 base::task<json> queue_show(const context& with, const json& request);
 base::task<json> queue_retry(const context& with, const json& request);
 base::task<json> queue_delete(const context& with, const json& request);
+
+base::task<json> dkim_list(const context& with, const json& request);
+base::task<json> dkim_generate(const context& with, const json& request);
+base::task<json> dkim_check(const context& with, const json& request);
+base::task<json> dkim_activate(const context& with, const json& request);
+base::task<json> dkim_rotate(const context& with, const json& request);
+base::task<json> dkim_retire(const context& with, const json& request);
 
 base::task<json> mailbox_list(const context& with, const json& request);
 base::task<json> mailbox_export(const context& with, const json& request);

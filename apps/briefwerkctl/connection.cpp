@@ -15,6 +15,7 @@
 #include "apps/store/open_store.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/net/dns_resolver.hpp"
+#include "briefwerk/net/io_threads.hpp"
 
 namespace briefwerk::apps::ctl {
 namespace {
@@ -59,7 +60,10 @@ class on_the_store final : public connection {
     auto chain = filter_chain::create(conf, {*resolver_, *crypto_, *store_, base::null_log()});
     if (!chain) throw failure(chain.error().text);
     chain_ = std::move(*chain);
-    commands_ = std::make_unique<admin>(*store_, *crypto_, nullptr, [] {}, &chain_->chain());
+    keys_ = std::make_unique<delivery::key_ring>(
+        store_->signing_keys(), *resolver_, *crypto_, base::system_clock(),
+        delivery::key_ring_options{.overlap = std::chrono::days(conf.signing.overlap_days)});
+    commands_ = std::make_unique<admin>(*store_, *crypto_, *keys_, nullptr, [] {}, &chain_->chain());
     if (!conf.login_guard.enabled) return;
     auto guard = open_guard(conf, *store_, *crypto_, base::null_log(), nullptr);
     if (!guard) throw failure(guard.error().text);
@@ -88,6 +92,7 @@ class on_the_store final : public connection {
   std::unique_ptr<server::login_guard> guard_;
   std::unique_ptr<net::dns_resolver> resolver_;
   std::unique_ptr<filter_chain> chain_;
+  std::unique_ptr<delivery::key_ring> keys_;
   std::unique_ptr<admin> commands_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "apps/store/open_store.hpp"
+#include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/net/certificate.hpp"
 
 namespace briefwerk::apps::ctl {
@@ -41,6 +43,11 @@ json init(const init_options& options) {
   fs::create_directories(options.data, error);
   if (error) throw failure("cannot make " + options.data + ": " + error.message());
   fs::permissions(options.data, fs::perms::owner_all, error);
+
+  const auto crypto = crypto::make_boringssl();
+  for (const char* name : {"decoy-secret", "srs-secret"}) {
+    if (auto made = installation_secret(options.data, name, *crypto); !made) throw failure(made.error().text);
+  }
 
   json done = json::object();
   std::string certificate = options.certificate, key = options.key;

@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/briefwerkctl/authentication_commands.hpp"
 #include "apps/briefwerkctl/ban.hpp"
 #include "apps/briefwerkctl/dmarc.hpp"
 #include "apps/briefwerkctl/init.hpp"
@@ -410,6 +411,9 @@ int main(int argc, char** argv) {
   add_ban(app, with);
   add_dmarc(app, with);
   add_filter(app, with);
+  add_dkim(app, with);
+  add_dns(app, with);
+  add_verify(app, with);
   add_status(app, with);
   try {
     CLI11_PARSE(app, argc, argv);

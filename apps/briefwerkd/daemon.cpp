@@ -21,8 +21,11 @@
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
+#include "briefwerk/delivery/bounce_directory.hpp"
 #include "briefwerk/delivery/dmarc_reporter.hpp"
+#include "briefwerk/delivery/key_ring.hpp"
 #include "briefwerk/delivery/local_delivery.hpp"
+#include "briefwerk/delivery/mail_signer.hpp"
 #include "briefwerk/delivery/queue_runner.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/header.hpp"
@@ -66,6 +69,20 @@ std::string refusal_text(std::string_view service, const std::string& hostname, 
   return (why.temporary ? "421 4.7.0 " : "554 5.7.1 ") + hostname + " " + why.text + "\r\n";
 }
 
+base::task<base::result<std::string>> sign_report(mailauth::message_signer& signer, std::string message) {
+  const std::string fields = co_await signer.sign(message);
+  co_return fields + message;
+}
+
+// A key is used soon after DNS shows it, and forgotten when its overlap has passed.
+base::task<void> look_after_keys(delivery::key_ring& keys, std::chrono::minutes every) {
+  for (bool going = true; going;) {
+    co_await keys.look_after();
+    const auto slept = co_await net::sleep_for(every);
+    going = slept.has_value();
+  }
+}
+
 }  // namespace
 
 struct daemon::impl {
@@ -77,6 +94,8 @@ struct daemon::impl {
   net::explained<void> open_store();
   net::explained<void> assemble();
   net::explained<void> open_dmarc_reports();
+  net::explained<void> open_signing();
+  delivery::forwarding forwards() const;
   server::smtp_service smtp_service_for(const std::string& name, protocol::smtp::server_role role, bool implicit_tls);
   server::imap_options imap_options_for(const std::string& name, bool implicit_tls);
   net::explained<void> open_logins();
@@ -98,6 +117,10 @@ struct daemon::impl {
   std::unique_ptr<server::login_guard> guard;  // null: switched off
   std::unique_ptr<server::account_authenticator> logins;
   std::unique_ptr<server::guarded_authenticator> guarded;
+  std::unique_ptr<mailauth::srs> rewriting;
+  std::unique_ptr<delivery::bounce_directory> directory;  // the directory, with the way back of what was forwarded
+  std::unique_ptr<delivery::key_ring> keys;
+  std::unique_ptr<delivery::mail_signer> signer;          // null: nothing is signed
   std::unique_ptr<filter_chain> filters;
   std::unique_ptr<delivery::local_delivery> local;
   std::unique_ptr<delivered> sink;
@@ -246,8 +269,29 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   return made;
 }
 
+// What outgoing mail is signed with, and where bounces of forwarded mail go.
+net::explained<void> daemon::impl::open_signing() {
+  auto secret = installation_secret(conf.data, "srs-secret", *crypto);
+  if (!secret) return std::unexpected(secret.error());
+  const base::clock& time = base::system_clock();
+  rewriting = std::make_unique<mailauth::srs>(*crypto, mailauth::srs_options{.secrets = {std::move(*secret)}});
+  directory = std::make_unique<delivery::bounce_directory>(store->directory(), *rewriting, time);
+  keys = std::make_unique<delivery::key_ring>(store->signing_keys(), *resolver, *crypto, time,
+                                              delivery::key_ring_options{.overlap = std::chrono::days(conf.signing.overlap_days), .log = log.get()});
+  if (conf.signing.enabled) {
+    signer = std::make_unique<delivery::mail_signer>(
+        store->signing_keys(), *crypto, time,
+        delivery::mail_signer_options{.hostname = conf.hostname, .log = log.get(), .metrics = &metrics});
+  }
+  return {};
+}
+
+delivery::forwarding daemon::impl::forwards() const {
+  return {.rewriting = conf.forwarding.rewrite_sender ? rewriting.get() : nullptr, .domain = conf.forwarding.domain};
+}
+
 net::explained<void> daemon::impl::open_logins() {
-  auto secret = decoy_secret(conf.data, *crypto);
+  auto secret = installation_secret(conf.data, "decoy-secret", *crypto);
   if (!secret) return std::unexpected(secret.error());
   server::account_authenticator_options auth;
   auth.host = conf.hostname;
@@ -274,16 +318,26 @@ net::explained<void> daemon::impl::assemble() {
   resolver = std::move(*names);
 
   if (auto opened = open_logins(); !opened) return opened;
+  if (auto done = open_signing(); !done) return done;
   auto built = filter_chain::create(
-      conf, {*resolver, *crypto, *store, *log, &metrics, [this](const filter::rate_notice& notice) { account_held(notice); }});
+      conf, {*resolver, *crypto, *store, *log, &metrics, [this](const filter::rate_notice& notice) { account_held(notice); },
+             [this](const auto& found, const auto& facts) {
+               if (dmarc_reports) dmarc_reports->count(found, facts);
+             }});
   if (!built) return std::unexpected(built.error());
   filters = std::move(*built);
   local = std::make_unique<delivery::local_delivery>(
-      store->directory(), store->mailboxes(), base::system_clock(),
-      delivery::local_delivery_options{.hostname = conf.hostname, .crypto = crypto.get(), .log = log.get()});
+      *directory, store->mailboxes(), base::system_clock(),
+      delivery::local_delivery_options{
+          .hostname = conf.hostname, .crypto = crypto.get(), .signer = signer.get(), .forwards = forwards(), .log = log.get()});
   sink = std::make_unique<delivered>(*local);
-  handler = std::make_unique<server::mail_handler>(store->directory(), filters->chain(), *sink, *crypto, base::system_clock(),
-                                                   server::mail_handler_options{.hostname = conf.hostname});
+  handler = std::make_unique<server::mail_handler>(*directory, filters->chain(), *sink, *crypto, base::system_clock(),
+                                                   server::mail_handler_options{
+                                                       .hostname = conf.hostname,
+                                                       .authserv_id = conf.authentication.authserv_id,
+                                                       .signer = signer.get(),
+                                                       .seal_forwarded = conf.forwarding.seal,
+                                                       .own_from_only = conf.submission.own_from_only});
   using protocol::smtp::server_role;
   smtp = smtp_service_for("smtp", server_role::mx, false);
   submission = smtp_service_for("submission", server_role::submission, false);
@@ -297,10 +351,12 @@ net::explained<void> daemon::impl::assemble() {
   queue.log = log.get();
   queue.metrics = &metrics;
   queue.mailboxes = &store->mailboxes();
-  runner = std::make_unique<delivery::queue_runner>(store->queue(), store->directory(), *resolver, *crypto,
+  queue.signer = signer.get();
+  queue.forwards = forwards();
+  runner = std::make_unique<delivery::queue_runner>(store->queue(), *directory, *resolver, *crypto,
                                                     base::system_clock(), std::move(queue));
   if (auto done = open_dmarc_reports(); !done) return done;
-  administration = std::make_unique<admin>(*store, *crypto, &metrics, [this] { runner->wake(); }, &filters->chain());
+  administration = std::make_unique<admin>(*store, *crypto, *keys, &metrics, [this] { runner->wake(); }, &filters->chain());
   administration->set_guard(guard.get(), to_nft_options(conf));
   auto listening = control_server::create(conf.control_path(), *administration, *log);
   if (!listening) return std::unexpected(listening.error());
@@ -319,6 +375,11 @@ net::explained<void> daemon::impl::open_dmarc_reports() {
                                                 "dmarc.reports.address is no address: " + how.address});
   }
   how.log = log.get();
+  if (signer) {
+    how.sign = [this](std::string message) -> base::task<base::result<std::string>> {
+      return sign_report(*signer, std::move(message));
+    };
+  }
   dmarc_reports = std::make_unique<delivery::dmarc_reporter>(store->state("dmarc"), *local, *resolver,
                                                              base::system_clock(), std::move(how));
   if (auto done = dmarc_reports->load(); !done)
@@ -385,6 +446,7 @@ void daemon::start() {
   all.filters->start();
   base::spawn((*all.threads)[0], all.filters->check_lists());
   all.log_upkeep = std::make_unique<log_keeper>(all.conf, *all.log, *all.crypto);
+  base::spawn((*all.threads)[0], look_after_keys(*all.keys, std::chrono::minutes(all.conf.signing.check_minutes)));
   all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
   if (all.guard) {
     all.bans = std::make_unique<guard_upkeep>(

@@ -13,6 +13,7 @@
 
 #include "apps/config/fields.hpp"
 #include "apps/filter/options.hpp"
+#include "briefwerk/mail/address.hpp"
 
 namespace briefwerk::apps {
 namespace {
@@ -79,6 +80,7 @@ class reader {
   }
 
   void texts(const char* key, std::vector<std::string>& value, const char*) {
+    if (from_.is_object() && from_.contains(key)) value.clear();  // not more than what stands there
     each(key, [&](const json& item, const std::string& where) {
       if (item.is_string()) value.push_back(item.get<std::string>());
       else report(where, "must be a text");
@@ -260,6 +262,16 @@ void check_together(const config& conf, std::vector<config_error>& errors) {
     if (text.empty()) continue;
     const auto address = base::ip_address::parse(text);
     if (!address || address->is_v4() != v4) errors.push_back({key, v4 ? "must be an IPv4 address" : "must be an IPv6 address"});
+  }
+  const auto& exempt = conf.authentication.exempt_networks;
+  for (std::size_t i = 0; i < exempt.size(); ++i) {
+    if (!base::ip_network::parse(exempt[i]))
+      errors.push_back({"/authentication/exempt_networks/" + std::to_string(i), "must be a network, like \"192.0.2.0/24\""});
+  }
+  for (const auto& [key, text] : {std::pair{"/forwarding/domain", conf.forwarding.domain},
+                                  std::pair{"/authentication/authserv_id", conf.authentication.authserv_id}}) {
+    const auto ascii = mail::domain_to_ascii(text);
+    if (!text.empty() && (!ascii || !mail::is_domain(*ascii))) errors.push_back({key, "must be a domain name"});
   }
 }
 

@@ -77,6 +77,32 @@ struct limits_config {
   std::uint64_t imap_idle_minutes = 30;
 };
 
+struct submission_config {
+  bool own_from_only = true;
+};
+
+struct authentication_config {
+  bool check = true;
+  std::string authserv_id;  // empty: the hostname
+  std::string dmarc = "mark";
+  bool mark_unauthenticated = true;
+  bool received_spf = false;
+  std::vector<std::string> trusted_sealers;
+  std::vector<std::string> exempt_networks{"127.0.0.0/8", "::1"};
+};
+
+struct signing_config {
+  bool enabled = true;
+  std::uint64_t overlap_days = 7;
+  std::uint64_t check_minutes = 15;
+};
+
+struct forwarding_config {
+  bool rewrite_sender = true;
+  std::string domain;
+  bool seal = true;
+};
+
 struct storage_config {
   std::uint64_t block_cache = 256ull << 20;
   std::uint64_t snapshot_cache = 256ull << 20;
@@ -127,6 +153,10 @@ struct config {
   auth_config auth;
   login_guard_config login_guard;
   limits_config limits;
+  submission_config submission;
+  authentication_config authentication;
+  signing_config signing;
+  forwarding_config forwarding;
   storage_config storage;
   delivery_config delivery;
   dmarc_config dmarc;

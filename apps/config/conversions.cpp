@@ -84,4 +84,19 @@ delivery::queue_runner_options to_queue_options(const config& conf) {
   return made;
 }
 
+filter::mailauth_options to_mailauth_options(const config& conf) {
+  const authentication_config& from = conf.authentication;
+  filter::mailauth_options made;
+  made.authserv_id = from.authserv_id.empty() ? conf.hostname : from.authserv_id;
+  made.on_dmarc_fail = from.dmarc == "obey" ? filter::dmarc_failure::obey : filter::dmarc_failure::mark;
+  made.mark_unauthenticated = from.mark_unauthenticated;
+  made.add_received_spf = from.received_spf;
+  for (const std::string& one : from.trusted_sealers) made.trusted_sealers.push_back(mail::domain_to_ascii(one).value_or(one));
+  for (const std::string& one : from.exempt_networks) {
+    if (const auto network = base::ip_network::parse(one)) made.exempt.push_back(*network);
+  }
+  made.may_seal = conf.forwarding.seal;
+  return made;
+}
+
 }  // namespace briefwerk::apps

@@ -7,6 +7,7 @@
 #include "apps/config/config.hpp"
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/delivery/queue_runner.hpp"
+#include "briefwerk/filter/mailauth_stage.hpp"
 #include "briefwerk/net/proxy_protocol.hpp"
 #include "briefwerk/net/tls_context.hpp"
 #include "briefwerk/server/ban_export.hpp"
@@ -24,5 +25,7 @@ net::proxy_options to_proxy_options(const listen_config& conf, std::string_view 
 server::nft_options to_nft_options(const config& conf);
 // Without what only the running server has: TLS contexts, log, metrics.
 delivery::queue_runner_options to_queue_options(const config& conf);
+// Likewise.
+filter::mailauth_options to_mailauth_options(const config& conf);
 
 }  // namespace briefwerk::apps

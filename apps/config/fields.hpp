@@ -95,6 +95,41 @@ void describe(Visitor& v, limits_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, submission_config& c) {
+  v.flag("own_from_only", c.own_from_only, "From and Sender of submitted mail must be addresses that the account may use.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, authentication_config& c) {
+  v.flag("check", c.check, "Check SPF, DKIM, ARC and DMARC of mail from other servers.");
+  v.text("authserv_id", c.authserv_id, "Our name in Authentication-Results; empty: the hostname.");
+  v.choice("dmarc", c.dmarc, {"mark", "obey"},
+           "Mail that fails a DMARC policy of quarantine or reject: mark: deliver it as spam; obey: refuse it where the "
+           "policy is reject.");
+  v.flag("mark_unauthenticated", c.mark_unauthenticated, "Deliver mail as spam that passes neither SPF nor DKIM.");
+  v.flag("received_spf", c.received_spf, "Add a Received-SPF field as well.");
+  v.texts("trusted_sealers", c.trusted_sealers,
+          "Domains whose ARC seals excuse a failure: forwarders and lists that check what they take.");
+  v.texts("exempt_networks", c.exempt_networks,
+          "Clients whose mail is not checked, as 192.0.2.0/24 or 2001:db8::/32. Default: loopback.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, signing_config& c) {
+  v.flag("enabled", c.enabled, "Sign submitted mail and reports with the active keys of the author's domain (briefwerkctl dkim).");
+  v.number("overlap_days", c.overlap_days, 1, 365, "How long a key stays published after a newer one has taken its place.");
+  v.number("check_minutes", c.check_minutes, 1, 1440, "How often DNS is asked for keys that are not used yet.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, forwarding_config& c) {
+  v.flag("rewrite_sender", c.rewrite_sender,
+         "Give mail that an alias passes on a sender of our own (SRS), so that SPF holds at the next server.");
+  v.text("domain", c.domain, "Domain of such senders, served here; empty: that of the alias.");
+  v.flag("seal", c.seal, "Add an ARC set to it, which tells the next server what was found here.");
+}
+
+template <class Visitor>
 void describe(Visitor& v, storage_config& c) {
   v.number("block_cache", c.block_cache, 1 << 20, 1ull << 40, "Octets of memory for blocks of the database.");
   v.number("snapshot_cache", c.snapshot_cache, 1 << 20, 1ull << 40, "Octets of memory for mailbox indexes.");
@@ -154,6 +189,10 @@ void describe(Visitor& v, config& c) {
   v.object("auth", c.auth, "Logins.");
   v.object("login_guard", c.login_guard, "Who has to wait before he may try another password.");
   v.object("limits", c.limits, "Bounds.");
+  v.object("submission", c.submission, "Mail from users.");
+  v.object("authentication", c.authentication, "What mail from other servers has to prove.");
+  v.object("signing", c.signing, "DKIM signatures of mail that goes out.");
+  v.object("forwarding", c.forwarding, "Mail from other servers that goes on to others.");
   v.object("storage", c.storage, "Memory of the store.");
   v.object("delivery", c.delivery, "Outgoing mail.");
   v.object("dmarc", c.dmarc, "DMARC.");

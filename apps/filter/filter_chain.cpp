@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "apps/config/conversions.hpp"
 #include "apps/filter/options.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/base/clock.hpp"
@@ -111,6 +112,14 @@ net::explained<void> filter_chain::build(const config& conf) {
   const auto inbound = filter::scope::inbound;
   const auto open = filter::failure_mode::open;
 
+  if (conf.authentication.check) {
+    filter::mailauth_options options = to_mailauth_options(conf);
+    options.evaluated = parts_.evaluated;
+    options.log = &parts_.log;
+    options.metrics = parts_.metrics;
+    add(std::make_shared<filter::mailauth_stage>(parts_.resolver, parts_.crypto, base::system_clock(), std::move(options)), all,
+        {.on_failure = open, .only = inbound});
+  }
   if (!all.dns_lists.lists.empty()) {
     if (auto list = mailauth::public_suffix_list::newest()) suffixes_ = std::move(*list);
     const auto options = to_dns_lists_options(all.dns_lists);

@@ -17,6 +17,7 @@
 #include "briefwerk/base/resolver.hpp"
 #include "briefwerk/filter/chain.hpp"
 #include "briefwerk/filter/dns_lists.hpp"
+#include "briefwerk/filter/mailauth_stage.hpp"
 #include "briefwerk/filter/rate.hpp"
 #include "briefwerk/filter/state_table.hpp"
 #include "briefwerk/mailauth/public_suffix.hpp"
@@ -33,6 +34,8 @@ struct filter_parts {
   base::log_sink& log;
   base::metrics* metrics = nullptr;
   std::function<void(const filter::rate_notice&)> notify{};  // from any thread; must not block or throw
+  // Likewise: each message whose DMARC policy was evaluated.
+  std::function<void(const mailauth::dmarc::evaluation&, const mailauth::dmarc::message_facts&)> evaluated{};
 };
 
 class filter_chain {

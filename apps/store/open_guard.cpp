@@ -8,7 +8,7 @@ namespace briefwerk::apps {
 net::explained<std::unique_ptr<server::login_guard>> open_guard(const config& conf, store::local_store& store,
                                                                 const base::crypto& crypto, base::log_sink& log,
                                                                 base::metrics* metrics) {
-  const auto secret = decoy_secret(conf.data, crypto);
+  const auto secret = installation_secret(conf.data, "decoy-secret", crypto);
   if (!secret) return std::unexpected(secret.error());
   server::login_guard_options options = to_guard_options(conf.login_guard);
   // A key of its own: nothing that this part hashes helps against another.

@@ -45,9 +45,9 @@ net::explained<std::unique_ptr<store::local_store>> open_store(const config& con
   return store::make_local_store(std::move(*engine), crypto, base::system_clock(), options);
 }
 
-net::explained<std::string> decoy_secret(const std::string& data, const base::crypto& crypto) {
+net::explained<std::string> installation_secret(const std::string& data, const char* name, const base::crypto& crypto) {
   constexpr std::size_t size = 32;
-  const std::string path = data + "/decoy-secret";
+  const std::string path = data + "/" + name;
   char kept[size];
   std::ifstream in(path, std::ios::binary);
   if (in.read(kept, size)) return std::string(kept, size);
@@ -57,7 +57,7 @@ net::explained<std::string> decoy_secret(const std::string& data, const base::cr
 }
 
 net::explained<base::siphash_key> derived_key(const std::string& data, const base::crypto& crypto, std::string_view purpose) {
-  const auto secret = decoy_secret(data, crypto);
+  const auto secret = installation_secret(data, "decoy-secret", crypto);
   if (!secret) return std::unexpected(secret.error());
   const std::string octets = crypto.hmac(base::hash_kind::sha256, *secret, purpose);
   base::siphash_key key;

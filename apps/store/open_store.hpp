@@ -18,8 +18,10 @@ namespace briefwerk::apps {
 net::explained<std::unique_ptr<store::local_store>> open_store(const config& conf, const base::crypto& crypto,
                                                                base::log_sink& log, base::metrics& metrics);
 
-// A secret of the installation that keeps unknown users from being told apart (see sasl::server_options); made once.
-net::explained<std::string> decoy_secret(const std::string& data, const base::crypto& crypto);
+// A secret of the installation, in a file of its own in the data folder (mode 0600); made once.
+//   "decoy-secret"  keeps unknown users from being told apart (see sasl::server_options)
+//   "srs-secret"    signs the senders of forwarded mail (mailauth::srs)
+net::explained<std::string> installation_secret(const std::string& data, const char* name, const base::crypto& crypto);
 
 // A key of that secret for one purpose, the same at each start.
 net::explained<base::siphash_key> derived_key(const std::string& data, const base::crypto& crypto, std::string_view purpose);

@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
@@ -160,6 +161,19 @@ result<certificate_pair> make_signed(const certificate_request& request, const c
     return fail(errc::certificate_unreadable);
   }
   return make(request, issuer.get(), key.get());
+}
+
+result<std::string> public_key_digest(std::string_view pem) {
+  const bssl::UniquePtr<BIO> in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const bssl::UniquePtr<X509> certificate(in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr);
+  ERR_clear_error();
+  std::uint8_t* der = nullptr;
+  const int size = certificate ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &der) : -1;
+  const bssl::UniquePtr<std::uint8_t> owner(der);
+  if (size <= 0) return fail(base::errc::malformed);
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(der, static_cast<std::size_t>(size), reinterpret_cast<std::uint8_t*>(digest.data()));
+  return digest;
 }
 
 explained<void> write_file(const std::string& path, std::string_view content, unsigned mode) {

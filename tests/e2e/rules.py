@@ -121,6 +121,19 @@ def sender_must_be_ones_own():
             that(code == expected or (expected == 550 and 550 <= code <= 554), f"{user} as {sender}: {code} {text}")
     line = server.raw_tls("submission")
     that(line.ask("MAIL FROM:<alice@example.test>").startswith("530"), "Submission without a login")
+    # What the recipient will see is held to the same rule.
+    for user, authors, expected in [
+            ("alice", "From: Alice <Alice@Example.Test>\r\n", 250), ("alice", "From: sales@example.test\r\n", 250),
+            ("bob", "From: office@example.test\r\nSender: bob@example.test\r\n", 250),
+            ("alice", "From: bob@example.test\r\n", 550), ("alice", "From: ceo@bank.example\r\n", 550),
+            ("alice", "From: alice@example.test, bob@example.test\r\n", 550), ("alice", "Subject: nobody\r\n", 550),
+            ("alice", "From: alice@example.test\r\nFrom: bob@example.test\r\n", 550),
+            ("alice", "From: alice@example.test\r\nSender: bob@example.test\r\n", 550)]:
+        with server.submit(f"{user}@example.test") as client:
+            client.docmd("MAIL", f"FROM:<{user}@example.test>")
+            client.docmd("RCPT", "TO:<bob@example.test>")
+            code, text = client.data(authors + "\r\nHello\r\n")
+            equal((code, b"5.7.1" in text), (expected, expected == 550), f"{user} with {authors!r}: {text}")
 
 
 @check

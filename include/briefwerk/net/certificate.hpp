@@ -30,6 +30,10 @@ result<certificate_pair> make_self_signed(const certificate_request& request);
 // Signed by an authority made as above (authority = true); the certificate PEM is the leaf alone.
 result<certificate_pair> make_signed(const certificate_request& request, const certificate_pair& authority);
 
+// SHA-256 of the SubjectPublicKeyInfo of the first certificate in a PEM text: what a TLSA record "3 1 1" holds (RFC 6698
+// §2.1, RFC 7672 §3.1). errc::malformed: there is none.
+result<std::string> public_key_digest(std::string_view pem);
+
 // Writes with the given permissions, complete or not at all (a new file renamed over the old one).
 explained<void> write_file(const std::string& path, std::string_view content, unsigned mode = 0600);
 
