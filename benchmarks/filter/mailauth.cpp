@@ -6,6 +6,7 @@
 #include <map>
 
 #include "briefwerk/base/encoding.hpp"
+#include "briefwerk/base/limits.hpp"
 #include "briefwerk/base/scripted_resolver.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/filter/chain.hpp"
