@@ -76,7 +76,7 @@ bad.example.domains A 127.0.1.2
 def server(chain, names=None, **more):
     def change(config):
         config["filter"] = chain
-        config["delivery"]["dns_servers"] = [f"127.0.0.1:{names.port}"] if names else ["127.0.0.1:9"]
+        config.setdefault("delivery", {})["dns_servers"] = [f"127.0.0.1:{names.port}"] if names else ["127.0.0.1:9"]
         config.update(more)
     host = Server(change=change)
     host.domain("example.org")
@@ -230,10 +230,11 @@ def an_account_that_looks_hijacked():
 
 
 def attached(name, octets):
+    lines = base64.encodebytes(octets).decode().replace("\n", "\r\n")
     return (f"From: bob@far.example\r\nSubject: papers\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
             f"--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b\r\nContent-Type: application/octet-stream\r\n"
             f"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n"
-            f"{base64.encodebytes(octets).decode()}\r\n--b--\r\n")
+            f"{lines}\r\n--b--\r\n")
 
 
 def zipped(name, octets):
