@@ -308,10 +308,10 @@ KEYWORDS = {"$schema", "title", "description", "default", "type", "properties", 
 def validate(value, schema, path=""):
     """The JSON Schema keywords that the schema uses; another keyword is an error of the schema."""
     that(set(schema) <= KEYWORDS, f"{path}: keywords unknown to this validator: {set(schema) - KEYWORDS}")
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
     errors = []
     kind = kinds[schema["type"]]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         return [f"{path} is not of the type {schema['type']}"]
     if kind is dict:
         errors += [f"{path} lacks {key}" for key in schema.get("required", []) if key not in value]
@@ -327,7 +327,7 @@ def validate(value, schema, path=""):
         if len(value) < schema.get("minLength", 0) or not re.search(schema.get("pattern", ""), value) or \
                 value not in schema.get("enum", [value]):
             errors.append(f"{path} has a wrong value")
-    elif kind is int and not schema["minimum"] <= value <= schema["maximum"]:
+    elif schema["type"] in ("integer", "number") and not schema["minimum"] <= value <= schema["maximum"]:
         errors.append(f"{path} is out of bounds")
     return errors
 
