@@ -34,7 +34,7 @@ inline std::string zip(const std::vector<std::pair<std::string, std::string>>& f
     stream.next_out = reinterpret_cast<Bytef*>(packed.data());
     stream.avail_out = static_cast<uInt>(packed.size());
     deflate(&stream, Z_FINISH);
-    packed.resize(packed.size() - stream.avail_out);
+    packed.erase(stream.total_out);
     deflateEnd(&stream);
     if (how.stored) packed = octets;
     const std::size_t offset = out.size();
