@@ -44,8 +44,9 @@ struct office {
   }
   void publish(const store::signing_key& key) { names.add_txt(key_record_name(key), key_record_text(key)); }
   std::string states(const std::string& domain) {
+    const auto found = sync_wait(keys.list(domain)).value();
     std::string text;
-    for (const auto& one : sync_wait(keys.list(domain)).value())
+    for (const auto& one : found)
       text += (text.empty() ? "" : " ") + one.selector + "=" + std::string(to_string(one.state));
     return text;
   }
@@ -173,7 +174,8 @@ TEST_CASE("keys: a rotation with an overlap") {
   here.time.advance(std::chrono::seconds(1));
   sync_wait(here.keys.look_after());
   CHECK(here.states("example.org") == "20260301e=retired 20260301e2=active 20260301r=retired 20260301r2=active");
-  for (const auto& one : sync_wait(here.keys.list("example.org")).value())
+  const auto listed = sync_wait(here.keys.list("example.org")).value();
+  for (const auto& one : listed)
     CHECK(one.private_key.empty() == (one.state == signing_key_state::retired));
   // A retired key that is still published is told, one that is gone is not.
   CHECK(sync_wait(here.keys.check("example.org"))->size() == 4);
