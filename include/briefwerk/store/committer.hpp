@@ -62,7 +62,7 @@ class committer {
     // A brief transaction that comes alone is committed on the asking thread, which saves two hand-overs, while commits
     // take less than this (measured as they go): where a sync takes long, no thread that serves sessions waits for it.
     // Zero: never.
-    std::chrono::microseconds longest_on_asking_thread{500};
+    std::chrono::microseconds longest_on_asking_thread{2000};
     base::metrics* figures = nullptr;              // store.commit.*; must outlive the committer
   };
   using answer = std::move_only_function<void(base::result<receipt>)>;
