@@ -1,7 +1,7 @@
 #include "store/engine_conformance.hpp"
 
-#include <atomic>
 #include <doctest/doctest.h>
+#include <atomic>
 #include <map>
 #include <random>
 #include <thread>
@@ -54,6 +54,20 @@ std::map<std::string, std::string> everything(const view& v, std::size_t page_ro
     if (!p->more()) return out;
     rest = rest.after(p->back().key);
   }
+}
+
+std::map<std::string, std::string> walked(const view& v, const key_range& range) {
+  std::map<std::string, std::string> out;
+  std::string before;
+  const auto done = v.walk(range, [&](std::string_view key, std::string_view value) -> base::status {
+    CHECK((out.empty() || before < key));
+    before = key;
+    CHECK(get(v, key) == value);  // it may read meanwhile
+    out.emplace(key, value);
+    return {};
+  });
+  CHECK(done);
+  return out;
 }
 
 std::string random_octets(std::mt19937& random, std::size_t size) {
@@ -150,6 +164,14 @@ void conforms_in_scans(const factory& make) {
   CHECK(keys(*v, key_range::prefix("m/"), {3, 1000}) == "m/1 m/2 m/3");
   CHECK(keys(*v, key_range::all(), {100, 1}) == "a …");
   CHECK(everything(*v, 1) == everything(*v, 100));
+  CHECK(walked(*v, key_range::all()) == everything(*v, 100));
+  CHECK(walked(*v, {"m/2", "m0"}).size() == 2);
+  CHECK(walked(*v, {"n", "m"}).empty());
+  int rows = 0;
+  const auto ended = v->walk(key_range::all(), [&](std::string_view, std::string_view) -> base::status {
+    return ++rows < 3 ? base::status() : base::fail(base::errc::cancelled);
+  });
+  CHECK((!ended && ended.error() == base::errc::cancelled && rows == 3));
   CHECK(keys(**e.read("nothing"), key_range::all()).empty());
   put(e, "a/1", "b", "later");
   CHECK(keys(*v, {"", "m"}) == "a");
@@ -289,7 +311,8 @@ void conforms_in_collection(const factory& make) {
   time.advance(59min);
   CHECK(e.collect(mark_all, 1h)->freed == 0);
   for (const auto& ref : refs) CHECK(e.read_blob(ref));  // within the grace
-  const auto failing = e.collect([](const moment&, const auto&) { return base::status(base::fail(base::errc::corrupt)); }, 0ms);
+  const auto failing =
+      e.collect([](const moment&, const auto&) { return base::status(base::fail(base::errc::corrupt)); }, 0ms);
   CHECK(!failing);
   time.advance(2min);
   r = e.collect(mark_all, 1h);
@@ -300,8 +323,10 @@ void conforms_in_collection(const factory& make) {
   for (int i = 0; i < 30; ++i) {
     auto read = e.read_blob(refs[static_cast<std::size_t>(i)]);
     CHECK(read.has_value() == (i % 2 == 1));
-    if (read) CHECK((read->view() == bodies[static_cast<std::size_t>(i)]));
-    else CHECK(read.error() == base::errc::not_found);
+    if (read)
+      CHECK((read->view() == bodies[static_cast<std::size_t>(i)]));
+    else
+      CHECK(read.error() == base::errc::not_found);
   }
   r = e.collect(mark_all, 1h);
   CHECK(r->live == 15);
@@ -354,9 +379,12 @@ void conforms_under_a_committer(const factory& make) {
     out.erase("d");
     return {};
   });
-  bad.write("h", [](const view&, std::span<const blob_ref>, batch&) { return base::status(base::fail(base::errc::no_space)); });
+  bad.write("h", [](const view&, std::span<const blob_ref>, batch&) {
+    return base::status(base::fail(base::errc::no_space));
+  });
   last.write("g", [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
     scanned = keys(now, key_range::all(), {2, 100}) + get(now, "b");
+    CHECK(walked(now, key_range::all()).size() == 2);
     out.put("c", "last");
     return {};
   });
@@ -405,16 +433,18 @@ void conforms_with_many_threads(const factory& make) {
     for (int w = 0; w < writers; ++w)
       threads.emplace_back([&, w] {
         for (int i = 0; i < rounds; ++i) {
-          const std::string body = "message " + std::to_string(w) + "." + std::to_string(i) + std::string(i % 7 == 0 ? 20'000 : 10, 'b');
+          const std::string body =
+              "message " + std::to_string(w) + "." + std::to_string(i) + std::string(i % 7 == 0 ? 20'000 : 10, 'b');
           blob_ref ref;
           transaction t;
           t.blob(body);
           t.write("shared", add_one("n")).write("shared", add_one("m"));
-          t.write("a/" + std::to_string(w), [&](const view&, std::span<const blob_ref> refs, batch& out) -> base::status {
-            ref = refs[0];
-            out.put(std::to_string(i), std::string(ref.view()));
-            return {};
-          });
+          t.write("a/" + std::to_string(w),
+                  [&](const view&, std::span<const blob_ref> refs, batch& out) -> base::status {
+                    ref = refs[0];
+                    out.put(std::to_string(i), std::string(ref.view()));
+                    return {};
+                  });
           CHECK(base::sync_wait(c.commit(std::move(t))));
           auto read = e.read_blob(ref);
           CHECK((read && read->view() == body));

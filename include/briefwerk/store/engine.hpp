@@ -101,6 +101,20 @@ class view {
   virtual base::result<std::optional<octets>> get(std::string_view key) const = 0;
   // The rows of the range from its beginning, up to the limit; go on with range.after(page.back().key).
   virtual base::result<page> scan(const key_range& range, page_limit limit = {}) const = 0;
+  // All rows of the range in key order, as they lie in the engine, and not kept in its caches: for much that is read
+  // once. What `f` is given lives until it returns; it may read from this view; its error ends the walk and is the
+  // walk's own.
+  using row_function = std::function<base::status(std::string_view key, std::string_view value)>;
+  virtual base::status walk(const key_range& range, const row_function& f) const {
+    for (key_range rest = range;;) {
+      auto rows = scan(rest);
+      if (!rows) return base::fail(rows.error());
+      for (std::size_t i = 0; i < rows->size(); ++i)
+        if (auto done = f((*rows)[i].key, (*rows)[i].value); !done) return done;
+      if (!rows->more()) return {};
+      rest = rest.after(rows->back().key);
+    }
+  }
 };
 
 // Writes to one partition, applied together: a key is put or erased; the last word on a key counts.

@@ -67,19 +67,40 @@ base::result<std::optional<octets>> index_view::get(std::string_view key) const 
   return read_row(snapshot_->db(), snapshot_->get(), std::string(prefix_).append(key));
 }
 
-base::result<page> index_view::scan(const key_range& range, page_limit limit) const {
+std::string index_view::end_of(const key_range& range) const {
   std::string end = prefix_ + range.last;
   if (range.last.empty()) end.back() = '\1';  // behind all of partition, NUL, …
-  const rocksdb::Slice end_slice(end);
+  return end;
+}
+
+rocksdb::ReadOptions index_view::reading(const rocksdb::Slice& end) const {
   rocksdb::ReadOptions options;
   options.snapshot = snapshot_->get();
-  options.iterate_upper_bound = &end_slice;
-  const std::unique_ptr<rocksdb::Iterator> at(snapshot_->db().NewIterator(options));
+  options.iterate_upper_bound = &end;
+  return options;
+}
+
+base::result<page> index_view::scan(const key_range& range, page_limit limit) const {
+  const std::string end = end_of(range);
+  const rocksdb::Slice end_slice(end);
+  const std::unique_ptr<rocksdb::Iterator> at(snapshot_->db().NewIterator(reading(end_slice)));
   page out;
   for (at->Seek(prefix_ + range.first); at->Valid(); at->Next())
     if (!out.add(text(at->key()).substr(prefix_.size()), text(at->value()), limit)) break;
   if (!at->status().ok()) return base::fail(index_error(at->status()));
   return out;
+}
+
+base::status index_view::walk(const key_range& range, const row_function& f) const {
+  const std::string end = end_of(range);
+  const rocksdb::Slice end_slice(end);
+  rocksdb::ReadOptions options = reading(end_slice);
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> at(snapshot_->db().NewIterator(options));
+  for (at->Seek(prefix_ + range.first); at->Valid(); at->Next())
+    if (auto done = f(text(at->key()).substr(prefix_.size()), text(at->value())); !done) return done;
+  if (!at->status().ok()) return base::fail(index_error(at->status()));
+  return {};
 }
 
 base::result<std::unique_ptr<view>> index_moment::read(std::string_view partition) const {

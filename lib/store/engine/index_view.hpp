@@ -48,8 +48,12 @@ class index_view final : public view {
   version_number version() const noexcept override { return version_; }
   base::result<std::optional<octets>> get(std::string_view key) const override;
   base::result<page> scan(const key_range& range, page_limit limit) const override;
+  base::status walk(const key_range& range, const row_function& f) const override;
 
  private:
+  std::string end_of(const key_range& range) const;
+  rocksdb::ReadOptions reading(const rocksdb::Slice& end) const;  // `end` must outlive the reading
+
   const std::shared_ptr<index_snapshot> snapshot_;
   const std::string prefix_;
   const version_number version_;

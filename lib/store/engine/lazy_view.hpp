@@ -27,6 +27,11 @@ class lazy_view final : public view {
     if (!now) return base::fail(now.error());
     return (*now)->scan(range, limit);
   }
+  base::status walk(const key_range& range, const row_function& f) const override {
+    const auto now = made();
+    if (!now) return base::fail(now.error());
+    return (*now)->walk(range, f);
+  }
 
   // The partition was written before the view was made: every read fails with conflict, the work is to be done anew.
   bool is_stale() const noexcept { return stale_; }

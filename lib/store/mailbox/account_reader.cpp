@@ -34,58 +34,70 @@ namespace {
 // The rows of so many pages' flags are held while the pages are read.
 constexpr std::uint32_t pages_at_once = 512;
 
+// The number at the end of a page's or its flags' key.
+std::optional<std::uint32_t> page_number_of(std::string_view key) {
+  std::uint32_t number = 0;
+  std::string_view rest = key.substr(1 + sizeof(mailbox_id));
+  if (!take_key_number(rest, number) || !rest.empty()) return std::nullopt;
+  return number;
+}
+
 }  // namespace
 
-base::status account_reader::stored_pages(mailbox_id id, page_interval wanted, const page_function& f) const {
+base::status account_reader::page_rows(char kind, mailbox_id id, page_interval wanted,
+                                       const page_row_function& f) const {
   const auto one = [&](std::string_view key, std::string_view value) -> base::status {
-    std::uint32_t number = 0;
-    std::string_view rest = key.substr(1 + sizeof id);
-    if (!take_key_number(rest, number) || !rest.empty()) return corrupt(key);
-    auto entries = decode_page(value, number);
-    if (!entries) return corrupt(key);
-    return f(number, std::move(*entries));
+    const auto number = page_number_of(key);
+    return number ? f(*number, key, value) : corrupt(key);
   };
-  if (wanted.first == wanted.last) return row(keys::of_mailbox(keys::page, id, wanted.first), one);
-  // Pieces that stay in the processor's cache between being read and decoded.
-  return rows(keys::range(keys::page, id, wanted.first, wanted.last), one, {.rows = 1000, .octets = 256u << 10});
+  if (wanted.first == wanted.last) return row(keys::of_mailbox(kind, id, wanted.first), one);
+  return rows(keys::range(kind, id, wanted.first, wanted.last), one);
+}
+
+base::status account_reader::stored_pages(mailbox_id id, page_interval wanted, const page_function& f) const {
+  return page_rows(keys::page, id, wanted,
+                   [&](std::uint32_t number, std::string_view key, std::string_view value) -> base::status {
+                     auto entries = decode_page(value, number);
+                     if (!entries) return corrupt(key);
+                     return f(number, std::move(*entries));
+                   });
 }
 
 base::status account_reader::stored_states(mailbox_id id, page_interval wanted, const states_function& f) const {
-  const auto one = [&](std::string_view key, std::string_view value) -> base::status {
-    std::uint32_t number = 0;
-    std::string_view rest = key.substr(1 + sizeof id);
-    if (!take_key_number(rest, number) || !rest.empty()) return corrupt(key);
-    auto states = decode_states(value, number);
-    if (!states) return corrupt(key);
-    return f(number, std::move(*states));
-  };
-  if (wanted.first == wanted.last) return row(keys::of_mailbox(keys::states, id, wanted.first), one);
-  return rows(keys::range(keys::states, id, wanted.first, wanted.last), one, {.rows = 1000, .octets = 256u << 10});
+  return page_rows(keys::states, id, wanted,
+                   [&](std::uint32_t number, std::string_view key, std::string_view value) -> base::status {
+                     auto states = decode_states(value, number);
+                     if (!states) return corrupt(key);
+                     return f(number, std::move(*states));
+                   });
 }
 
+// The flags are held as they are stored: few octets where messages are alike.
 base::status account_reader::pages(mailbox_id id, page_interval wanted, const page_function& f) const {
-  std::vector<std::pair<std::uint32_t, page_states>> now;
+  std::vector<std::pair<std::uint32_t, std::string>> now;
+  const auto flags_key = [&](std::uint32_t number) { return keys::of_mailbox(keys::states, id, number); };
   for (std::uint32_t first = wanted.first; first <= wanted.last; first += pages_at_once) {
     const page_interval piece{first, std::min(wanted.last, first + pages_at_once - 1)};
     now.clear();
-    auto read = stored_states(id, piece, [&](std::uint32_t number, page_states states) {
-      now.emplace_back(number, std::move(states));
-      return base::status();
-    });
+    auto read = page_rows(keys::states, id, piece,
+                          [&](std::uint32_t number, std::string_view, std::string_view value) -> base::status {
+                            now.emplace_back(number, value);
+                            return {};
+                          });
     if (!read) return read;
     std::size_t next = 0;
     read = stored_pages(id, piece, [&](std::uint32_t number, mailbox_snapshot::page entries) -> base::status {
       // Flags without a page, or of other messages than the page's.
-      if (next < now.size() && now[next].first < number)
-        return corrupt(keys::of_mailbox(keys::states, id, now[next].first));
+      if (next < now.size() && now[next].first < number) return corrupt(flags_key(now[next].first));
       if (next < now.size() && now[next].first == number) {
-        if (!apply_states(now[next].second, entries)) return corrupt(keys::of_mailbox(keys::states, id, number));
+        const auto states = decode_states(now[next].second, number);
+        if (!states || !apply_states(*states, entries)) return corrupt(flags_key(number));
         ++next;
       }
       return f(number, std::move(entries));
     });
     if (!read) return read;
-    if (next < now.size()) return corrupt(keys::of_mailbox(keys::states, id, now[next].first));
+    if (next < now.size()) return corrupt(flags_key(now[next].first));
   }
   return {};
 }
@@ -112,16 +124,16 @@ base::status account_reader::states(mailbox_id id, page_interval wanted, const s
 base::result<mailbox_snapshot::page> account_reader::tail(mailbox_id id, std::uint32_t first) const {
   mailbox_snapshot::page entries;
   const std::uint32_t last = page_of(first) * uids_per_page + (uids_per_page - 1);
-  const auto read = rows(keys::range(keys::tail, id, first, last),
-                         [&](std::string_view key, std::string_view value) -> base::status {
-                           std::uint32_t uid = 0;
-                           std::string_view rest = key.substr(1 + sizeof id);
-                           if (!take_key_number(rest, uid) || !rest.empty()) return corrupt(key);
-                           auto entry = decode_entry(value, uid);
-                           if (!entry) return corrupt(key);
-                           entries.push_back(*entry);
-                           return {};
-                         });
+  const auto read =
+      rows(keys::range(keys::tail, id, first, last), [&](std::string_view key, std::string_view value) -> base::status {
+        std::uint32_t uid = 0;
+        std::string_view rest = key.substr(1 + sizeof id);
+        if (!take_key_number(rest, uid) || !rest.empty()) return corrupt(key);
+        auto entry = decode_entry(value, uid);
+        if (!entry) return corrupt(key);
+        entries.push_back(*entry);
+        return {};
+      });
   if (!read) return base::fail(read.error());
   return entries;
 }
@@ -130,19 +142,6 @@ base::status account_reader::row(std::string_view key, const row_function& f) co
   auto value = now_.get(key);
   if (!value) return base::fail(value.error());
   return *value ? f(key, (*value)->view()) : base::status();
-}
-
-base::status account_reader::rows(key_range range, const row_function& f, page_limit limit) const {
-  for (;;) {
-    auto found = now_.scan(range, limit);
-    if (!found) return base::fail(found.error());
-    for (std::size_t i = 0; i < found->size(); ++i) {
-      const page::row row = (*found)[i];
-      if (auto done = f(row.key, row.value); !done) return done;
-    }
-    if (!found->more()) return {};
-    range = range.after(found->back().key);
-  }
 }
 
 }  // namespace briefwerk::store

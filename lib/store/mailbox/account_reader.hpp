@@ -42,9 +42,9 @@ class account_reader {
   // The rows of the unfinished page from uid `first` on.
   base::result<mailbox_snapshot::page> tail(mailbox_id id, std::uint32_t first) const;
 
-  // All rows of a range, in pieces; `f` answers an error to end.
-  using row_function = std::function<base::status(std::string_view key, std::string_view value)>;
-  base::status rows(key_range range, const row_function& f, page_limit limit = {}) const;
+  // All rows of a range; `f` answers an error to end.
+  using row_function = view::row_function;
+  base::status rows(const key_range& range, const row_function& f) const { return now_.walk(range, f); }
   // The one row, where it is there.
   base::status row(std::string_view key, const row_function& f) const;
 
@@ -54,6 +54,9 @@ class account_reader {
   const faults& report() const noexcept { return report_; }
 
  private:
+  using page_row_function =
+      std::function<base::status(std::uint32_t number, std::string_view key, std::string_view value)>;
+  base::status page_rows(char kind, mailbox_id id, page_interval wanted, const page_row_function& f) const;
   base::status stored_pages(mailbox_id id, page_interval wanted, const page_function& f) const;
   base::status stored_states(mailbox_id id, page_interval wanted, const states_function& f) const;
 
