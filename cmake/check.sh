@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
 done
 
 test_packages="doctest-dev libbenchmark-dev curl swaks libnet-ssleay-perl isync nsd unbound procps python3-spf haproxy nftables
-iproute2 libopendmarc2 publicsuffix libxml2-utils python3-dkim python3-nacl python3-dnspython libopendkim11"
+iproute2 libopendmarc2 publicsuffix libxml2-utils python3-dkim python3-nacl python3-dnspython libopendkim11 opendkim-tools faketime"
 # shellcheck disable=SC2086
 install_packages $build_packages $test_packages
 

@@ -140,9 +140,9 @@ base::task<base::result<std::string>> dmarc_reporter::compose(const dmarc::repor
 
 base::task<void> dmarc_reporter::keep_looking() {
   for (;;) {
+    co_await run();
     const auto waited = co_await net::sleep_for(options_.every);
     if (!waited) co_return;
-    co_await run();
   }
 }
 

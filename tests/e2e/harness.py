@@ -5,6 +5,7 @@ A script registers checks with @check, then calls main(). Usage of every script:
 """
 import ctypes
 import email.utils
+import glob
 import hashlib
 import imaplib
 import json
@@ -84,6 +85,7 @@ def wait_for(what, condition, seconds=20.0, pause=0.05):
         time.sleep(pause)
 
 
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
 PORTS = ("smtp", "submission", "submissions", "imap", "imaps")
 
 
@@ -121,10 +123,16 @@ class Server:
         with open(self.config_file, "w") as f:
             json.dump(self.config, f, indent=2)
 
-    def start(self):
+    def start(self, days=0):
+        """With its clock that many days away from today."""
+        environment = dict(os.environ)
+        if days:
+            if FAKETIME is None:
+                raise Skipped("faketime is not installed")
+            environment.update(LD_PRELOAD=FAKETIME, FAKETIME=f"{days:+}d", FAKETIME_DONT_FAKE_MONOTONIC="1")
         out = open(f"{self.dir}/out", "ab")
         self.process = subprocess.Popen([f"{BIN}/briefwerkd", "--config", self.config_file], stdin=subprocess.DEVNULL,
-                                        stdout=out, stderr=out, preexec_fn=_die_with_parent)
+                                        stdout=out, stderr=out, env=environment, preexec_fn=_die_with_parent)
         out.close()
 
         def ready():

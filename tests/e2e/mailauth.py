@@ -309,4 +309,41 @@ def forwarded_mail_passes_at_the_third_server():
             equal((code, b"5.1.1" in text), (550, True), text)
 
 
+@check
+def a_day_is_reported():
+    need_25()
+    with Net(ZONE) as net:
+        a = net.serve("a.test", records=False)
+        b = net.serve("b.test", lambda c: c.update(dmarc={"reports": {"enabled": True}}), records=False)
+        a.account("postmaster@a.test")  # where reports go by what is published for a.test
+        b.account("bob@b.test")
+        net.publish(a, "a.test")
+        b.ctl("dkim", "generate", "b.test")
+        net.publish(b, "b.test")
+        b.ctl("dkim", "activate", "b.test")
+        b.stop()
+        b.start(days=-2)
+        for source, sender, mark in ((A, "x@a.test", "own"), (A, "x@a.test", "again"), (BAD, "x@a.test", "forged")):
+            deliver_from(source, b, sender, "bob@b.test", message("x@a.test", "bob@b.test", mark))
+        b.stop()
+        b.start()  # what was counted two days ago is still known
+        got = wait_for_mail(a, "postmaster@a.test", lambda one: b"Report Domain: a.test" in one, seconds=60)
+        that("dmarc=pass" in results_of(got), results_of(got))
+        equal(dkimpy(net.names, got), ["pass", "pass"], "dkimpy on the report")
+        files = [part for part in email.message_from_bytes(got).walk() if part.get_content_type() == "application/gzip"]
+        equal(len(files), 1)
+        that(re.match(r"mx\.b\.test!a\.test!\d+!\d+\.xml\.gz$", files[0].get_filename()), files[0].get_filename())
+        path = f"{a.dir}/{files[0].get_filename()}"
+        with open(path, "wb") as f:
+            f.write(files[0].get_payload(decode=True))
+        # From the file, and from the mailbox in which reports pile up.
+        for where in ([path], ["--account", "postmaster@a.test"]):
+            (told,) = a.ask("dmarc", "report", *where)["domains"]
+            equal((told["domain"], told["messages"], told["passed"], told["spf"]), ("a.test", 3, 2, 2), json.dumps(told))
+            equal({one["source"]: one["messages"] for one in told["sources"]}, {A: 2, BAD: 1})
+        b.stop()
+        b.start()
+        equal(len(mail_in(a, "postmaster@a.test", "Report Domain: a.test")), 1, "the report is sent once")
+
+
 main(300)

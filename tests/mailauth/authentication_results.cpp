@@ -216,6 +216,11 @@ TEST_CASE("lines are folded at 78 octets") {
         " dkim=pass (2048-bit key) header.d=a-long-name.example.org\r\n"
         " header.i=@mail.a-long-name.example.org header.s=selector2026\r\n"
         " header.a=rsa-sha256 header.b=AbCdEfGh\r\n");
+
+  // A word alone that is too long for a line is not folded twice: an empty line would end the header.
+  one.results = {{.method = std::string(60, 'm'), .result = std::string(30, 'r')}};
+  CHECK(to_field(one) == "Authentication-Results: mx.example.org;\r\n " + std::string(60, 'm') + '=' +
+                             std::string(30, 'r') + "\r\n");
 }
 
 TEST_CASE("RFC 8601 §5: who is said to have written it") {

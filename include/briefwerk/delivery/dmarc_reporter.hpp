@@ -63,7 +63,7 @@ class dmarc_reporter {
   // Makes the reports of days that are over. One run at a time.
   base::task<dmarc_report_run> run();
 
-  // Looks every options.every on that thread, until it is told to stop. The reporter outlives the thread's work.
+  // Looks now and every options.every on that thread, until it is told to stop. The reporter outlives the thread's work.
   void start(net::io_thread& thread);
 
   // Until everything counted so far is durable; blocks.

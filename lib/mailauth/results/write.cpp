@@ -51,7 +51,7 @@ class folder {
     while (!text.empty()) {
       const std::size_t word = std::min(text.find_first_not_of(' '), text.size());
       const std::size_t end = std::min(text.find(' ', word), text.size());
-      if (column_ + end > preferred_line && word != 0) new_line();
+      if (column_ + end > preferred_line && word != 0 && column_ != 0) new_line();
       out_ += text.substr(0, end);
       column_ += end;
       text.remove_prefix(end);
