@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -17,7 +19,14 @@ int print_errors(const std::string& file, const std::vector<apps::config_error>&
   return 1;
 }
 
+// What one change of a large mailbox gives back the next one takes again: the kernel would have to clear it anew.
+void keep_freed_memory() {
+  ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
 int serve(apps::config conf) {
+  keep_freed_memory();
   // Blocked before any thread exists, so that all of them inherit it and sigwait() below gets every signal.
   sigset_t handled;
   sigemptyset(&handled);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -66,7 +67,7 @@ struct message_entry {
 class mailbox_snapshot {
  public:
   static constexpr std::size_t page_size = 128;
-  using page = std::vector<message_entry>;  // 1 to page_size entries, ascending uid
+  using page = std::pmr::vector<message_entry>;  // 1 to page_size entries, ascending uid
 
   mailbox_id id = 0;
   std::uint32_t uid_validity = 0;

@@ -54,10 +54,11 @@ base::status account_reader::page_rows(char kind, mailbox_id id, page_interval w
   return rows(keys::range(kind, id, wanted.first, wanted.last), one);
 }
 
-base::status account_reader::stored_pages(mailbox_id id, page_interval wanted, const page_function& f) const {
+base::status account_reader::stored_pages(mailbox_id id, page_interval wanted, const page_function& f,
+                                          std::pmr::memory_resource* room) const {
   return page_rows(keys::page, id, wanted,
                    [&](std::uint32_t number, std::string_view key, std::string_view value) -> base::status {
-                     auto entries = decode_page(value, number);
+                     auto entries = decode_page(value, number, room);
                      if (!entries) return corrupt(key);
                      return f(number, std::move(*entries));
                    });
@@ -73,7 +74,8 @@ base::status account_reader::stored_states(mailbox_id id, page_interval wanted, 
 }
 
 // The flags are held as they are stored: few octets where messages are alike.
-base::status account_reader::pages(mailbox_id id, page_interval wanted, const page_function& f) const {
+base::status account_reader::pages(mailbox_id id, page_interval wanted, const page_function& f,
+                                   std::pmr::memory_resource* room) const {
   std::vector<std::pair<std::uint32_t, std::string>> now;
   const auto flags_key = [&](std::uint32_t number) { return keys::of_mailbox(keys::states, id, number); };
   for (std::uint32_t first = wanted.first; first <= wanted.last; first += pages_at_once) {
@@ -86,16 +88,19 @@ base::status account_reader::pages(mailbox_id id, page_interval wanted, const pa
                           });
     if (!read) return read;
     std::size_t next = 0;
-    read = stored_pages(id, piece, [&](std::uint32_t number, mailbox_snapshot::page entries) -> base::status {
-      // Flags without a page, or of other messages than the page's.
-      if (next < now.size() && now[next].first < number) return corrupt(flags_key(now[next].first));
-      if (next < now.size() && now[next].first == number) {
-        const auto states = decode_states(now[next].second, number);
-        if (!states || !apply_states(*states, entries)) return corrupt(flags_key(number));
-        ++next;
-      }
-      return f(number, std::move(entries));
-    });
+    read = stored_pages(
+        id, piece,
+        [&](std::uint32_t number, mailbox_snapshot::page entries) -> base::status {
+          // Flags without a page, or of other messages than the page's.
+          if (next < now.size() && now[next].first < number) return corrupt(flags_key(now[next].first));
+          if (next < now.size() && now[next].first == number) {
+            const auto states = decode_states(now[next].second, number);
+            if (!states || !apply_states(*states, entries)) return corrupt(flags_key(number));
+            ++next;
+          }
+          return f(number, std::move(entries));
+        },
+        room);
     if (!read) return read;
     if (next < now.size()) return corrupt(flags_key(now[next].first));
   }
@@ -105,9 +110,10 @@ base::status account_reader::pages(mailbox_id id, page_interval wanted, const pa
 base::status account_reader::states(mailbox_id id, page_interval wanted, const states_function& f) const {
   // Pages from before there were rows of flags.
   const auto without = [&](std::uint32_t first, std::uint32_t last) {
-    return stored_pages(id, {first, last}, [&](std::uint32_t number, mailbox_snapshot::page entries) {
-      return f(number, states_of(entries));
-    });
+    return stored_pages(
+        id, {first, last},
+        [&](std::uint32_t number, mailbox_snapshot::page entries) { return f(number, states_of(entries)); },
+        std::pmr::get_default_resource());
   };
   std::uint64_t next = wanted.first;
   const auto read = stored_states(id, wanted, [&](std::uint32_t number, page_states states) -> base::status {

@@ -35,7 +35,8 @@ class account_reader {
 
   using page_function = std::function<base::status(std::uint32_t number, mailbox_snapshot::page entries)>;
   // The finished pages of the interval, ascending, with their flags as they are now.
-  base::status pages(mailbox_id id, page_interval wanted, const page_function& f) const;
+  base::status pages(mailbox_id id, page_interval wanted, const page_function& f,
+                     std::pmr::memory_resource* room = std::pmr::get_default_resource()) const;
   // The same, but only what changes of them, which is quicker.
   using states_function = std::function<base::status(std::uint32_t number, page_states states)>;
   base::status states(mailbox_id id, page_interval wanted, const states_function& f) const;
@@ -57,7 +58,8 @@ class account_reader {
   using page_row_function =
       std::function<base::status(std::uint32_t number, std::string_view key, std::string_view value)>;
   base::status page_rows(char kind, mailbox_id id, page_interval wanted, const page_row_function& f) const;
-  base::status stored_pages(mailbox_id id, page_interval wanted, const page_function& f) const;
+  base::status stored_pages(mailbox_id id, page_interval wanted, const page_function& f,
+                            std::pmr::memory_resource* room) const;
   base::status stored_states(mailbox_id id, page_interval wanted, const states_function& f) const;
 
   template <class T>

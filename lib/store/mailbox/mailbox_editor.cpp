@@ -186,7 +186,7 @@ base::status mailbox_editor::remove(const mail::uid_set* uids, const entry_funct
   return {};
 }
 
-bool mailbox_editor::take_out(std::vector<message_entry>& entries, selection& wanted, const entry_function& f) {
+bool mailbox_editor::take_out(mailbox_snapshot::page& entries, selection& wanted, const entry_function& f) {
   const std::size_t before = entries.size();
   std::erase_if(entries, [&](const message_entry& entry) {
     if (!wanted.holds(entry.uid) || !f(entry)) return false;

@@ -48,7 +48,7 @@ class mailbox_editor {
   base::status load_tail();
   // True when something changed.
   bool change(std::span<message_state> states, selection& wanted, const state_function& f);
-  bool take_out(std::vector<message_entry>& entries, selection& wanted, const entry_function& f);
+  bool take_out(mailbox_snapshot::page& entries, selection& wanted, const entry_function& f);
   void count(const message_entry& entry, bool in);
   void touched(std::uint32_t page);
   void put_page(std::uint32_t number, std::span<const message_entry> entries);
@@ -64,8 +64,8 @@ class mailbox_editor {
   bool modseq_taken_ = false;
   mail::flag_set reserved_ = 0;  // keyword slots that changed their name in this step
   bool tail_loaded_ = false;
-  std::vector<message_entry> tail_before_, tail_;  // entries of the unfinished page
-  std::vector<message_entry> pending_;             // appended
+  mailbox_snapshot::page tail_before_, tail_;  // entries of the unfinished page
+  mailbox_snapshot::page pending_;             // appended
   std::vector<page_interval> touched_;
   mail::uid_set erased_;
 };

@@ -157,12 +157,13 @@ std::string encode_page(std::span<const message_entry> entries) {
   return out;
 }
 
-base::result<mailbox_snapshot::page> decode_page(std::string_view value, std::uint32_t page_number) {
+base::result<mailbox_snapshot::page> decode_page(std::string_view value, std::uint32_t page_number,
+                                                std::pmr::memory_resource* room) {
   octet_reader in(value);
   const bool known = in.u8() == version && in.u8() == entry_size;
   const std::size_t count = in.u16();
   if (!known || count == 0 || count > uids_per_page || in.left() != count * entry_size) return corrupt();
-  mailbox_snapshot::page entries(count);
+  mailbox_snapshot::page entries(count, room);
   std::memcpy(entries.data(), value.data() + page_header, count * entry_size);
   to_stored_order(entries);
   std::uint64_t least = std::uint64_t{page_number} * uids_per_page;

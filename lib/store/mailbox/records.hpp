@@ -54,7 +54,9 @@ base::result<head_record> decode_head(std::string_view value);
 
 std::string encode_page(std::span<const message_entry> entries);
 // Appends nothing on error.
-base::result<mailbox_snapshot::page> decode_page(std::string_view value, std::uint32_t page_number);
+base::result<mailbox_snapshot::page> decode_page(
+    std::string_view value, std::uint32_t page_number,
+    std::pmr::memory_resource* room = std::pmr::get_default_resource());
 
 // What changes of a message. Of a finished page it is a row of its own, which outdates what the page says: a change of
 // flags writes some octets, and whoever needs no more than flags reads no page.

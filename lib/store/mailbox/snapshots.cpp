@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/mailbox/mailbox_editor.hpp"
+#include "store/mailbox/page_room.hpp"
 
 namespace briefwerk::store {
 namespace {
@@ -13,10 +14,6 @@ struct numbered_page {
   std::uint32_t number;
   page_ptr entries;
 };
-
-page_ptr share(mailbox_snapshot::page entries) {
-  return std::make_shared<const mailbox_snapshot::page>(std::move(entries));
-}
 
 std::shared_ptr<mailbox_snapshot> with_counters(mailbox_id id, const head_record& head) {
   auto made = std::make_shared<mailbox_snapshot>();
@@ -39,14 +36,16 @@ base::result<loaded_snapshot> finish(const account_reader& read, const head_reco
 
 // The finished pages of the intervals and, where they reach it, the unfinished page.
 base::status read_pages(const account_reader& read, mailbox_id id, std::span<const page_interval> wanted,
-                        std::uint32_t tail_page, std::vector<numbered_page>& out) {
+                        std::uint32_t tail_page, const std::shared_ptr<page_room>& room,
+                        std::vector<numbered_page>& out) {
   for (const page_interval& interval : wanted) {
     if (interval.first < tail_page) {
       const page_interval finished{interval.first, std::min(interval.last, tail_page - 1)};
-      const auto done = read.pages(id, finished, [&](std::uint32_t number, mailbox_snapshot::page entries) {
-        out.push_back({number, share(std::move(entries))});
+      const auto one = [&](std::uint32_t number, mailbox_snapshot::page entries) {
+        out.push_back({number, share(std::move(entries), room)});
         return base::status();
-      });
+      };
+      const auto done = read.pages(id, finished, one, resource_of(room));
       if (!done) return done;
     }
     if (interval.last < tail_page) continue;
@@ -73,18 +72,19 @@ const mailbox_snapshot::page* page_numbered(const mailbox_snapshot& s, std::uint
 }
 
 // A finished page, whose uids never come back: where they are the same as before, only flags changed.
-page_ptr with_states(const mailbox_snapshot::page& before, std::span<const message_state> states) {
-  mailbox_snapshot::page entries = before;
-  return apply_states(states, entries) ? share(std::move(entries)) : nullptr;
+page_ptr with_states(const mailbox_snapshot::page& before, std::span<const message_state> states,
+                     const std::shared_ptr<page_room>& room) {
+  mailbox_snapshot::page entries(before, resource_of(room));
+  return apply_states(states, entries) ? share(std::move(entries), room) : nullptr;
 }
 
 // The finished pages of the intervals, made from the old ones where these have the same messages.
 base::status refresh_pages(const account_reader& read, const mailbox_snapshot& old,
                            std::span<const page_interval> wanted, std::uint32_t old_tail,
-                           std::vector<numbered_page>& out) {
+                           const std::shared_ptr<page_room>& room, std::vector<numbered_page>& out) {
   const auto one = [&](std::uint32_t number, page_states states) -> base::status {
     if (const auto* before = page_numbered(old, number)) {
-      if (auto fresh = with_states(*before, states)) {
+      if (auto fresh = with_states(*before, states, room)) {
         out.push_back({number, std::move(fresh)});
         return {};
       }
@@ -181,7 +181,8 @@ base::result<loaded_snapshot> load_snapshot(const account_reader& read, mailbox_
   std::vector<numbered_page> found;
   found.reserve(head.messages / uids_per_page + 2);
   const page_interval everything[] = {{0, tail_page}};
-  if (auto done = read_pages(read, id, everything, tail_page, found); !done) return base::fail(done.error());
+  const auto room = page_room::of(head.messages);
+  if (auto done = read_pages(read, id, everything, tail_page, room, found); !done) return base::fail(done.error());
   std::vector<page_ptr> pages;
   pages.reserve(found.size());
   for (auto& page : found) pages.push_back(std::move(page.entries));
@@ -213,8 +214,9 @@ base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_read
   if (count > most_pages) return std::optional<loaded_snapshot>();
 
   std::vector<numbered_page> fresh;
-  if (auto done = refresh_pages(read, old, reread, old_tail, fresh); !done) return base::fail(done.error());
-  if (auto done = read_pages(read, id, from_page(reread, old_tail), tail, fresh); !done)
+  const auto room = page_room::of(std::min<std::size_t>(count * uids_per_page, head.messages));
+  if (auto done = refresh_pages(read, old, reread, old_tail, room, fresh); !done) return base::fail(done.error());
+  if (auto done = read_pages(read, id, from_page(reread, old_tail), tail, room, fresh); !done)
     return base::fail(done.error());
   if (only_longer && head.uid_next > old.uid_next) {
     auto appended = read.tail(id, old.uid_next);
