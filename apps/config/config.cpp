@@ -263,10 +263,12 @@ void check_together(const config& conf, std::vector<config_error>& errors) {
     const auto address = base::ip_address::parse(text);
     if (!address || address->is_v4() != v4) errors.push_back({key, v4 ? "must be an IPv4 address" : "must be an IPv6 address"});
   }
-  const auto& exempt = conf.authentication.exempt_networks;
-  for (std::size_t i = 0; i < exempt.size(); ++i) {
-    if (!base::ip_network::parse(exempt[i]))
-      errors.push_back({"/authentication/exempt_networks/" + std::to_string(i), "must be a network, like \"192.0.2.0/24\""});
+  for (const auto& [key, networks] : {std::pair{"/authentication/exempt_networks/", &conf.authentication.exempt_networks},
+                                      std::pair{"/delivery/ignored_networks/", &conf.delivery.ignored_networks}}) {
+    for (std::size_t i = 0; i < networks->size(); ++i) {
+      if (!base::ip_network::parse((*networks)[i]))
+        errors.push_back({key + std::to_string(i), "must be a network, like \"192.0.2.0/24\""});
+    }
   }
   for (const auto& [key, text] : {std::pair{"/forwarding/domain", conf.forwarding.domain},
                                   std::pair{"/authentication/authserv_id", conf.authentication.authserv_id}}) {

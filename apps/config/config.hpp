@@ -119,6 +119,7 @@ struct delivery_config {
   std::string source_v4, source_v6;
   std::string tls = "required";
   std::vector<next_hop_config> next_hops;
+  std::vector<std::string> ignored_networks{"0.0.0.0/8", "127.0.0.0/8", "::", "::1"};
   std::uint64_t retry_first_seconds = 300;
   std::uint64_t retry_most_seconds = 4 * 3600;
   std::uint64_t give_up_hours = 5 * 24;

@@ -74,6 +74,11 @@ delivery::queue_runner_options to_queue_options(const config& conf) {
     made.routing.overrides.push_back({mail::domain_to_ascii(one.domain).value_or(one.domain), one.host,
                                       static_cast<std::uint16_t>(one.port), to_hop_tls(one.tls)});
   }
+  for (const std::string& one : from.ignored_networks) {
+    if (const auto network = base::ip_network::parse(one)) made.routing.ignored.push_back(*network);
+  }
+  for (const base::endpoint& own : conf.listen.smtp)
+    made.routing.ignored.push_back({own.address, own.address.is_v4() ? 32 : 128});
   if (const auto address = base::ip_address::parse(from.source_v4)) made.connect.source_v4 = *address;
   if (const auto address = base::ip_address::parse(from.source_v6)) made.connect.source_v6 = *address;
   made.retry_first = std::chrono::seconds(from.retry_first_seconds);

@@ -151,6 +151,9 @@ void describe(Visitor& v, delivery_config& c) {
   v.text("source_v6", c.source_v6, "The fixed IPv6 address that outgoing connections come from.");
   v.choice("tls", c.tls, {"required", "verified", "optional", "none"}, "For domains without an entry in next_hops.");
   v.objects("next_hops", c.next_hops, "Exceptions for single domains.");
+  v.texts("ignored_networks", c.ignored_networks,
+          "Addresses of mail servers found by DNS that are passed over, as 192.0.2.0/24 or 2001:db8::/32; hosts of next_hops "
+          "are not. Default: loopback and unspecified addresses. Those of listen.smtp come on top.");
   v.number("retry_first_seconds", c.retry_first_seconds, 1, 86400, "Wait after the first failed attempt; doubled each time.");
   v.number("retry_most_seconds", c.retry_most_seconds, 1, 7 * 86400, "The longest wait between attempts.");
   v.number("give_up_hours", c.give_up_hours, 1, 30 * 24, "After so long the sender gets a failure report.");

@@ -189,9 +189,10 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::send_to(const next_ho
                                                                    const wire_message& message, std::size_t& left) {
   const bool sent = co_await send_on_kept(hop, tls, item, who, message);
   if (sent) co_return std::nullopt;
-  const router::addresses found = co_await routes.resolve(hop.host);
+  const router::addresses found = co_await routes.resolve(hop);
   if (found.list.empty()) {
     if (found.temporary) co_return reply{451, {4, 4, 3}, "No address of " + hop.host + " yet: DNS does not answer"};
+    if (found.ignored) co_return reply{554, {5, 4, 6}, "The mail server " + hop.host + " has no address that mail is sent to"};
     co_return reply{550, {5, 4, 4}, "The mail server " + hop.host + " has no address"};  // RFC 3463 §3.5
   }
   std::optional<reply> worst;

@@ -49,7 +49,7 @@ base::task<route_answer> router::find(std::string domain) {
   if (const route_override* exception = override_for(*ascii)) {
     found.tls = exception->tls;
     if (!exception->host.empty()) {
-      found.hops.push_back({exception->host, exception->port});
+      found.hops.push_back({exception->host, exception->port, true});
       co_return found;
     }
   }
@@ -85,7 +85,17 @@ base::task<route_answer> router::find(std::string domain) {
   co_return found;
 }
 
-base::task<router::addresses> router::resolve(std::string host) {
+base::task<router::addresses> router::resolve(next_hop hop) {
+  addresses found = co_await look_up(hop.host);
+  if (hop.configured) co_return found;
+  const auto passed_over = [this](const base::ip_address& address) {
+    return std::ranges::any_of(options_.ignored, [&](const auto& network) { return network.contains(address); });
+  };
+  found.ignored = std::erase_if(found.list, passed_over) > 0;
+  co_return found;
+}
+
+base::task<router::addresses> router::look_up(std::string host) {
   addresses found;
   if (host.starts_with('[') && host.ends_with(']')) {
     std::string_view inner = std::string_view(host).substr(1, host.size() - 2);

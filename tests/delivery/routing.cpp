@@ -54,9 +54,38 @@ TEST_CASE("router: MX records and what stands in their place") {
     CHECK(hosts == one.hosts);
     CHECK(way.tls == one.tls);
   }
-  const auto literal = base::sync_wait(router.resolve("[ipv6:2001:db8::1]"));
+  const auto literal = base::sync_wait(router.resolve({.host = "[ipv6:2001:db8::1]"}));
   REQUIRE(literal.list.size() == 1);
   CHECK(literal.list[0].to_string() == "2001:db8::1");
+}
+
+TEST_CASE("router: addresses that mail is not sent to, whoever publishes them") {
+  base::scripted_resolver dns;
+  dns.add_address("mixed.test", "192.0.2.1").add_address("mixed.test", "127.0.0.1").add_address("mixed.test", "::ffff:127.0.0.2");
+  dns.add_address("inside.test", "::1").add_address("inside.test", "127.9.9.9");
+  delivery::router::options how;
+  for (const char* network : {"127.0.0.0/8", "::1"}) how.ignored.push_back(*base::ip_network::parse(network));
+  delivery::router router(dns, how);
+  struct row {
+    const char* why;
+    delivery::next_hop hop;
+    std::size_t left;
+    bool ignored;
+  };
+  const row rows[] = {
+      {"one is left", {.host = "mixed.test"}, 1, true},
+      {"none is left", {.host = "inside.test"}, 0, true},
+      {"a literal", {.host = "[127.0.0.1]"}, 0, true},
+      {"a literal elsewhere", {.host = "[192.0.2.1]"}, 1, false},
+      {"the administrator named it", {.host = "inside.test", .configured = true}, 2, false},
+      {"there is none", {.host = "nowhere.test"}, 0, false},
+  };
+  for (const row& one : rows) {
+    CAPTURE(one.why);
+    const auto found = base::sync_wait(router.resolve(one.hop));
+    CHECK(found.list.size() == one.left);
+    CHECK(found.ignored == one.ignored);
+  }
 }
 
 namespace {

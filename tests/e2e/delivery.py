@@ -53,6 +53,9 @@ backup.b A {NET}.77
 implicit A {B}
 null MX 0 .
 loop MX 10 mx.a
+inside MX 10 host.inside
+host.inside A 127.0.0.1
+host.inside A 127.9.9.9
 """)
         with open(folder + "/nsd.conf", "w") as f:
             f.write(f'server:\n  ip-address: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  zonesdir: "{folder}"\n'
@@ -86,7 +89,7 @@ class Pair:
         self.names = Names(self.a.dir)
         dns = [f"127.0.0.1:{self.names.port}"]
         for server in (self.a, self.b):
-            server.config["delivery"] = {"dns_servers": dns, "retry_first_seconds": 3600}
+            server.config["delivery"] = {"dns_servers": dns, "retry_first_seconds": 3600, "ignored_networks": []}
         if not ROOT:
             self.a.config["delivery"]["next_hops"] = [{"domain": "b.test", "host": "127.0.0.1", "port": self.b.ports["smtp"]}]
         if change_a:
@@ -229,6 +232,14 @@ def retries_by_itself():
         wait_for("a first attempt", lambda: any(one["attempts"] >= 1 for one in pair.queue()))
         pair.b.start()
         wait_for_mail(pair.b, "bob@b.test", lambda one: b"Subject: tried again" in one, seconds=60)
+
+
+@check
+def never_sends_to_loopback_that_dns_names():
+    with Pair(lambda c: c["delivery"].pop("ignored_networks")) as pair:
+        pair.send("bob@inside.test", "for loopback")
+        report = wait_for_mail(pair.a, "alice@a.test", lambda one: b"multipart/report" in one)
+        that(b"5.4.6" in report and b"host.inside.test has no address that mail is sent to" in report, report[-2000:])
 
 
 class Plain(threading.Thread):

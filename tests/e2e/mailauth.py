@@ -44,7 +44,7 @@ class Net:
     def serve(self, name, change=None, records=True):
         address = {"a.test": A, "b.test": B, "c.test": C}[name]
         server = Server(f"mx.{name}", address if ROOT else "127.0.0.1", {"smtp": 25} if ROOT else None, start=False)
-        server.config["delivery"] = {"dns_servers": [self.names.server], "retry_first_seconds": 3600}
+        server.config["delivery"] = {"dns_servers": [self.names.server], "retry_first_seconds": 3600, "ignored_networks": []}
         if ROOT:
             server.config["delivery"]["source_v4"] = address
         else:

@@ -26,6 +26,7 @@ enum class hop_tls : std::uint8_t {
 struct next_hop {
   std::string host;  // A-labels; names the connection and the certificate
   std::uint16_t port = 25;
+  bool configured = false;  // by a route_override, so that each of its addresses is right
 };
 
 // An exception that the administrator made for a domain; host empty: by MX.
@@ -51,6 +52,9 @@ class router {
     hop_tls tls = hop_tls::required;
     std::vector<route_override> overrides;
     std::uint16_t port = 25;  // of hosts found by DNS and of address literals; another one is for tests
+    // Who publishes an MX record chooses where others connect to. Addresses in these networks are passed over, unless
+    // the administrator named the hop: loopback, our own, a network of machines that trust us.
+    std::vector<base::ip_network> ignored;
   };
   router(base::resolver& names, options how);
 
@@ -60,11 +64,13 @@ class router {
   struct addresses {
     std::vector<base::ip_address> list;
     bool temporary = false;  // DNS did not answer; there may be some
+    bool ignored = false;    // there were more, in options::ignored
   };
-  base::task<addresses> resolve(std::string host);
+  base::task<addresses> resolve(next_hop hop);
 
  private:
   const route_override* override_for(std::string_view domain) const;
+  base::task<addresses> look_up(std::string host);
 
   base::resolver& names_;
   options options_;
