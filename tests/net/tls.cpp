@@ -95,7 +95,7 @@ TEST_CASE("handshake, what both sides know, channel bindings") {
   CHECK(at_server.version == "TLSv1.3");
   CHECK(at_server.cipher == at_client.cipher);
   CHECK(at_server.bits >= 128);
-  CHECK(at_server.group == "X25519");
+  CHECK((at_server.group == "X25519" || at_server.group == "X25519MLKEM768"));  // by the library's age
   CHECK(at_server.server_name == "mail.example.org");
   CHECK(at_server.alpn == "smtp");
   CHECK(at_client.alpn == "smtp");
