@@ -2,6 +2,7 @@
 
 // The whole room.
 
+#include "briefwerk/net/blocking_socket.hpp"
 #include "briefwerk/net/certificate.hpp"
 #include "briefwerk/net/dns_resolver.hpp"
 #include "briefwerk/net/error.hpp"

@@ -11,5 +11,6 @@
 #include "briefwerk/server/mail_handler.hpp"
 #include "briefwerk/server/message_buffer.hpp"
 #include "briefwerk/server/passwords.hpp"
+#include "briefwerk/server/scanners.hpp"
 #include "briefwerk/server/smtp_handler.hpp"
 #include "briefwerk/server/smtp_server.hpp"

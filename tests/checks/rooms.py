@@ -33,6 +33,7 @@ OUTSIDE = {
     "fmt/": {"base", "mail", "protocol", "mailauth", "store", "net", "server", "delivery", "filter", "apps"},
     "crypt.h": {"crypto"},
     "re2/": {"filter"},
+    "clamav": {"apps"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
