@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,9 +15,11 @@
 #include "apps/briefwerkd/maintenance.hpp"
 #include "apps/briefwerkd/notice.hpp"
 #include "apps/briefwerkd/privileges.hpp"
+#include "apps/briefwerkd/scanner_keeper.hpp"
 #include "apps/config/conversions.hpp"
 #include "apps/store/open_guard.hpp"
 #include "apps/filter/filter_chain.hpp"
+#include "apps/filter/virus.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/log.hpp"
@@ -44,6 +48,8 @@ namespace briefwerk::apps {
 using base::log_level;
 
 namespace {
+
+constexpr std::chrono::hours malware_notice_every{24};
 
 // Where the server's room and the delivery room meet.
 class delivered final : public server::message_sink {
@@ -102,6 +108,7 @@ struct daemon::impl {
   server::authenticator& authenticator();
   net::listener_options listener_options_for(const std::string& service, std::string refusal);
   void account_held(const filter::rate_notice& notice);
+  void malware_sent(const filter::virus_notice& notice);
   base::task<void> tell_administrator(std::string subject, std::string text);
   net::explained<void> bind_all(net::listener& where, const std::vector<base::endpoint>& addresses);
 
@@ -134,6 +141,9 @@ struct daemon::impl {
   std::unique_ptr<maintenance> upkeep;
   std::unique_ptr<guard_upkeep> bans;
   std::unique_ptr<log_keeper> log_upkeep;
+  std::unique_ptr<scanner_keeper> scanner;  // null: none is started by us
+  std::mutex notices_mutex;
+  std::map<std::string, std::chrono::steady_clock::time_point> malware_notices;  // the last one, by login
   std::shared_ptr<net::connection_limits> limits;
   std::unique_ptr<net::listener> smtp_listener, submission_listener, submissions_listener, imap_listener, imaps_listener;
 };
@@ -323,7 +333,8 @@ net::explained<void> daemon::impl::assemble() {
       conf, {*resolver, *crypto, *store, *log, &metrics, [this](const filter::rate_notice& notice) { account_held(notice); },
              [this](const auto& found, const auto& facts) {
                if (dmarc_reports) dmarc_reports->count(found, facts);
-             }});
+             },
+             [this](const filter::virus_notice& notice) { malware_sent(notice); }});
   if (!built) return std::unexpected(built.error());
   filters = std::move(*built);
   local = std::make_unique<delivery::local_delivery>(
@@ -396,6 +407,21 @@ void daemon::impl::account_held(const filter::rate_notice& notice) {
   base::spawn((*threads)[0], tell_administrator("Account held: " + notice.login, text));
 }
 
+void daemon::impl::malware_sent(const filter::virus_notice& notice) {
+  log->log(log_level::warning, "account.sends_malware", {{"login", notice.login}, {"name", notice.name}});
+  if (conf.administrator.empty()) return;
+  {
+    const std::lock_guard lock(notices_mutex);
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(malware_notices, [now](const auto& one) { return now - one.second > malware_notice_every; });
+    if (!malware_notices.try_emplace(notice.login, now).second) return;
+  }
+  const std::string text = "The account " + notice.login + " tried to send a message with malware: " + notice.name +
+                           ".\r\n\r\nThe message was refused. Further ones are refused as well and stand in the log; the "
+                           "next notice about this account comes after a day at the earliest.\r\n";
+  base::spawn((*threads)[0], tell_administrator("Malware refused: " + notice.login, text));
+}
+
 base::task<void> daemon::impl::tell_administrator(std::string subject, std::string text) {
   mail::smtp_envelope envelope;
   auto to = mail::parse_mailbox(conf.administrator, mail::utf8::allow);
@@ -444,6 +470,10 @@ void daemon::start() {
   all.runner->start((*all.threads)[0]);
   if (all.dmarc_reports) all.dmarc_reports->start((*all.threads)[0]);
   all.filters->start();
+  if (all.conf.filter.virus.scanner == "started") {
+    all.scanner = std::make_unique<scanner_keeper>(
+        *all.log, scanner_keeper::options{.command = scan_command(all.conf), .folder = scan_folder(all.conf)});
+  }
   base::spawn((*all.threads)[0], all.filters->check_lists());
   all.log_upkeep = std::make_unique<log_keeper>(all.conf, *all.log, *all.crypto);
   base::spawn((*all.threads)[0], look_after_keys(*all.keys, std::chrono::minutes(all.conf.signing.check_minutes)));
@@ -496,6 +526,7 @@ void daemon::stop(std::chrono::seconds grace) {
   all.upkeep.reset();
   all.bans.reset();
   all.log_upkeep.reset();
+  all.scanner.reset();
   all.log->log(log_level::info, "server.stopped", {});
 }
 

@@ -90,6 +90,18 @@ struct content_config {
   std::vector<header_rule_config> headers;
 };
 
+struct virus_config {
+  std::string scanner = "none";
+  std::string database = "/var/lib/clamav";
+  std::string program, socket, address;
+  std::uint64_t workers = 2;
+  std::uint64_t size = 64u << 20, unpacked = 256u << 20;
+  std::uint64_t depth = 16, files = 10000;
+  std::uint64_t seconds = 30, wait_seconds = 30, check_seconds = 60;
+  std::uint64_t memory = 1u << 30;
+  std::string infected = "reject", encrypted = "tag", too_large = "reject", failure = "defer";
+};
+
 struct filter_config {
   double junk_score = 5, reject_score = 0;
   std::vector<stage_config> stages;
@@ -97,6 +109,7 @@ struct filter_config {
   dns_lists_config dns_lists;
   rate_config rate;
   content_config content;
+  virus_config virus;
 };
 
 }  // namespace briefwerk::apps

@@ -9,7 +9,7 @@ namespace briefwerk::apps {
 
 template <class Visitor>
 void describe(Visitor& v, stage_config& c) {
-  v.text("name", c.name, "Which stage: dns_lists, rate, greylist, content, or another that this server has.", needed::yes);
+  v.text("name", c.name, "Which stage: dns_lists, rate, greylist, content, virus, or another that this server has.", needed::yes);
   v.choice("failure", c.failure, {"defer", "open"}, "What a failure, or no answer in time, counts as: come again later, or no objection.");
   v.choice("only", c.only, {"both", "inbound", "submission"}, "Mail from other servers, mail from users, or both.");
   v.number("limit_ms", c.limit_ms, 0, 600000, "Milliseconds for one question to the stage; 0: no limit.");
@@ -112,6 +112,30 @@ void describe(Visitor& v, content_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, virus_config& c) {
+  v.choice("scanner", c.scanner, {"none", "started", "socket", "clamd"},
+           "started: a briefwerk-scand that this server starts and watches; socket: one that somebody else does, perhaps as "
+           "a user of its own; clamd: ClamAV's own server.");
+  v.text("database", c.database, "Of a started scanner: the folder of signatures, loaded anew when it changes.");
+  v.text("program", c.program, "Path of briefwerk-scand; empty: beside this program.");
+  v.text("socket", c.socket, "Unix socket of a scanner that this server does not start.");
+  v.text("address", c.address, "Of clamd: instead of a socket, an address with port.");
+  v.number("workers", c.workers, 1, 256, "Scans at once.");
+  v.number("size", c.size, 65536, 2000ull << 20, "Octets of the largest message that is scanned.");
+  v.number("unpacked", c.unpacked, 65536, 16000ull << 20, "Of a started scanner, as the following five: octets that are looked at of one message, with all that it unpacks to.");
+  v.number("depth", c.depth, 1, 100, "Archives in archives.");
+  v.number("files", c.files, 1, 1000000, "Files in one message.");
+  v.number("seconds", c.seconds, 1, 600, "The longest scan; a worker that takes longer is replaced.");
+  v.number("memory", c.memory, 64u << 20, 64ull << 30, "Octets of memory of a worker, beyond the signatures.");
+  v.number("check_seconds", c.check_seconds, 1, 86400, "How often the folder of signatures is looked at.");
+  v.number("wait_seconds", c.wait_seconds, 1, 600, "How long a message may wait for a free worker, besides its scan.");
+  v.choice("infected", c.infected, {"reject", "quarantine"}, "Mail from other servers in which something was found. Users' mail is rejected, and the administrator gets a notice.");
+  v.choice("encrypted", c.encrypted, {"pass", "tag", "defer", "reject"}, "Mail with encrypted parts in which nothing was found.");
+  v.choice("too_large", c.too_large, {"pass", "tag", "defer", "reject"}, "Mail that is too large to be scanned, or unpacks to too much.");
+  v.choice("failure", c.failure, {"defer", "pass"}, "Mail that could not be scanned: come again later, or let it pass unscanned.");
+}
+
+template <class Visitor>
 void describe(Visitor& v, filter_config& c) {
   v.decimal("junk_score", c.junk_score, 0, 1000, "A message whose scores come to this is junk; 0: none is by its score.");
   v.decimal("reject_score", c.reject_score, 0, 1000, "A message whose scores come to this is refused; 0: none is by its score.");
@@ -120,6 +144,7 @@ void describe(Visitor& v, filter_config& c) {
   v.object("dns_lists", c.dns_lists, "Block lists and allow lists in DNS.");
   v.object("rate", c.rate, "Rate limits.");
   v.object("content", c.content, "Rules about senders, recipients, attachments and header fields.");
+  v.object("virus", c.virus, "Scans for malware.");
 }
 
 }  // namespace briefwerk::apps

@@ -6,6 +6,7 @@
 
 #include "apps/config/conversions.hpp"
 #include "apps/filter/options.hpp"
+#include "apps/filter/virus.hpp"
 #include "apps/store/open_store.hpp"
 #include "briefwerk/base/clock.hpp"
 #include "briefwerk/mail/address.hpp"
@@ -146,6 +147,7 @@ net::explained<void> filter_chain::build(const config& conf) {
     if (!stage) return std::unexpected(net::explained_error{stage.error(), "/filter/content: " + wrong});
     add(std::move(*stage), all, {});
   }
+  if (all.virus.scanner != "none") add(make_virus_stage(conf, parts_.infected), all, usual_virus_options(all.virus));
   return {};
 }
 

@@ -20,6 +20,7 @@
 #include "briefwerk/filter/mailauth_stage.hpp"
 #include "briefwerk/filter/rate.hpp"
 #include "briefwerk/filter/state_table.hpp"
+#include "briefwerk/filter/virus_stage.hpp"
 #include "briefwerk/mailauth/public_suffix.hpp"
 #include "briefwerk/net/error.hpp"
 #include "briefwerk/store/local_store.hpp"
@@ -36,6 +37,7 @@ struct filter_parts {
   std::function<void(const filter::rate_notice&)> notify{};  // from any thread; must not block or throw
   // Likewise: each message whose DMARC policy was evaluated.
   std::function<void(const mailauth::dmarc::evaluation&, const mailauth::dmarc::message_facts&)> evaluated{};
+  std::function<void(const filter::virus_notice&)> infected{};  // as notify
 };
 
 class filter_chain {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "apps/filter/virus.hpp"
 #include "briefwerk/filter/attachments.hpp"
 #include "briefwerk/mail/address.hpp"
 
@@ -155,6 +156,7 @@ void check_filter(const config& conf, std::vector<config_error>& errors) {
   filter::content_options patterns = to_content_options(all.content);
   patterns.attachments.clear();
   if (!filter::content::create(std::move(patterns), wrong)) errors.push_back({"/filter/content/headers", wrong});
+  check_virus(all.virus, errors);
   if (!conf.administrator.empty() && !mail::parse_mailbox(conf.administrator, mail::utf8::allow)) {
     errors.push_back({"/administrator", "must be a mail address"});
   }

@@ -1,0 +1,370 @@
+"""Scans for malware: briefwerk-scand with signatures made here, and Debian's clamd."""
+import base64
+import concurrent.futures
+import glob
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import smtplib
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+import zipfile
+
+from harness import (BIN, Server, Skipped, _die_with_parent, bodies, check, equal, main, message, need, that, wait_for,
+                     wait_for_mail)
+
+# In two parts, so that no scanner takes this file for it.
+EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+OWN = b"briefwerk-signature-of-this-test"
+
+
+def signatures(folder, own=OWN, name="own.ndb"):
+    with open(f"{folder}/.new", "w") as f:
+        f.write(f"Own-String:0:*:{own.hex()}\n")
+    os.rename(f"{folder}/.new", f"{folder}/{name}")
+
+
+def database():
+    folder = tempfile.mkdtemp(prefix="briefwerk-e2e-signatures-")
+    os.chmod(folder, 0o755)
+    with open(folder + "/eicar.hdb", "w") as f:
+        f.write(f"{hashlib.md5(EICAR).hexdigest()}:{len(EICAR)}:Eicar-File\n")
+    with open(folder + "/eicar.ndb", "w") as f:
+        f.write(f"Eicar-Body:0:*:{EICAR.hex()}\n")
+    signatures(folder)
+    return folder
+
+
+def server(virus=None, folder=None, start=True, wait=True, **more):
+    if not os.access(f"{BIN}/briefwerk-scand", os.X_OK):
+        raise Skipped("briefwerk-scand was not built")
+    folder = folder or database()
+    host = Server(start=start, change=lambda c: c.update(
+        filter={"virus": {"scanner": "started", "database": folder, "check_seconds": 1, **(virus or {})}}, **more))
+    host.database = folder
+    host.domain("example.org")
+    host.account("alice@example.org")
+    if start and wait:
+        wait_for("the scanner", lambda: "signatures loaded" in host.log())
+    return host
+
+
+def send(host, text, sender="bob@far.example", to="alice@example.org"):
+    """The reply that decided: code and text."""
+    with host.smtp() as one:
+        one.mail(sender)
+        one.rcpt(to)
+        code, said = one.data(text if isinstance(text, bytes) else text.encode())
+        return code, said.decode()
+
+
+def attached(name, octets, kind="application/octet-stream", encoding="base64"):
+    lines = base64.encodebytes(octets).replace(b"\n", b"\r\n") if encoding == "base64" else octets
+    return (f"X-First: of the header\r\nFrom: bob@far.example\r\nSubject: papers\r\nMIME-Version: 1.0\r\n"
+            f"Content-Type: multipart/mixed; boundary=b{len(octets)}\r\n\r\n"
+            f"--b{len(octets)}\r\nContent-Type: text/plain\r\n\r\nHello\r\n\r\nFrom here on\r\n\r\n--b{len(octets)}\r\n"
+            f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n"
+            f"Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n").encode() + lines + f"\r\n--b{len(octets)}--\r\n".encode()
+
+
+def zipped(name, octets):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, octets)
+    return out.getvalue()
+
+
+def tarred(name, octets):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(octets)
+        archive.addfile(entry, io.BytesIO(octets))
+    return out.getvalue()
+
+
+def locked(octets):
+    """A ZIP archive that says it needs a password."""
+    archive = bytearray(octets)
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = archive.find(mark)
+        archive[place + at] |= 1
+    return bytes(archive)
+
+
+def nested(octets, depth):
+    for level in range(depth):
+        octets = zipped(f"{level}.zip", octets)
+    return octets
+
+
+INFECTED = {
+    "plain": message("a@b.example", "c").encode() + EICAR + b"\r\n",
+    "base64": attached("a.com", EICAR),
+    "nested zip": attached("a.zip", nested(zipped("e.com", EICAR), 3)),
+    "tar.gz": attached("a.tar.gz", tarred("e.com", EICAR)),
+    "in an attached message": attached("a.eml", attached("a.zip", zipped("e.com", EICAR)), "message/rfc822", "7bit"),
+    "an own string in a zip": attached("a.zip", zipped("a.txt", b"some " + OWN + b" text")),
+}
+
+
+def processes(host):
+    """Process ids of the scanner's parts: itself, the parents of workers, the workers."""
+    parts, found = {}, [[host.pid]]
+    for name in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(name) as f:
+                text = f.read()
+        except OSError:
+            continue
+        after = text.rsplit(")", 1)[1].split()
+        if "briefwerk-scand" in text and after[0] != "Z":
+            parts.setdefault(int(after[1]), []).append(int(text.split()[0]))
+    for _ in range(3):
+        found.append([child for parent in found[-1] for child in parts.get(parent, [])])
+    return found[1:]
+
+
+def left_behind(host):
+    return [name for name in glob.glob(host.dir + "/data/scan/temporary/**", recursive=True) if os.path.isfile(name)]
+
+
+def kill(process):
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@check
+def malware_is_found_wherever_it_hides():
+    host = server()
+    equal(send(host, message("a@b.example", "c"))[0], 250, "a harmless message")
+    equal(send(host, attached("a.zip", zipped("a.txt", b"Hello" * 1000)))[0], 250, "a harmless archive")
+    for why, text in INFECTED.items():
+        code, said = send(host, text)
+        that(code == 554 and said.startswith("5.7.0") and ".UNOFFICIAL" in said, f"{why}: {code} {said}")
+    equal(len(bodies(host.imap("alice@example.org"))), 2, "only harmless mail was delivered")
+    told = [e for e in map(json.loads, host.log().splitlines()) if e["event"] == "filter.verdict"]
+    equal({(e["stage"], e["action"], e["from"]) for e in told}, {("virus", "reject", "bob@far.example")}, "what is logged")
+    that("papers" not in host.log() and "a.zip" not in host.log(), "no content in the log")
+    equal(left_behind(host), [], "files of scans")
+
+    path = host.dir + "/message"
+    with open(path, "wb") as f:
+        f.write(INFECTED["nested zip"])
+    for _ in range(2):  # by the server, then without one
+        said = host.ask("filter", "test", path, "--from", "bob@far.example", "--to", "alice@example.org")["files"][0]
+        equal(said["verdict"]["action"], "reject" if host.process else "defer", "explained")
+        host.stop()
+    wait_for("the scanner's end", lambda: not os.path.exists(host.dir + "/data/scan/temporary"))
+    equal(os.listdir(host.dir + "/data/scan"), [], "what is left")
+
+
+@check
+def workers_are_confined():
+    host = server({"workers": 2})
+    workers = wait_for("the workers", lambda: processes(host)[2])
+    equal(len(workers), 2, "workers")
+    for one in workers:
+        with open(f"/proc/{one}/status") as f:
+            status = f.read()
+        that("Seccomp:\t2" in status and "NoNewPrivs:\t1" in status, "a filter of system calls, and no new rights")
+        equal([os.readlink(name).split(":")[0] for name in sorted(glob.glob(f"/proc/{one}/fd/*"))], ["/dev/null"] * 3 + ["socket"], "open files")
+    equal(os.stat(host.dir + "/data/scan").st_mode & 0o777, 0o700, "who may ask the scanner")
+
+
+@check
+def users_and_quarantine():
+    host = server({"infected": "quarantine"}, administrator="admin@example.org")
+    host.account("admin@example.org")
+    equal(send(host, INFECTED["base64"])[0], 250, "kept apart")
+    equal([one["reason"] for one in host.ask("quarantine", "list")["items"]], ["infected: Eicar-Body.UNOFFICIAL"], "in quarantine")
+    equal(bodies(host.imap("alice@example.org")), [], "not delivered")
+    with host.submit("alice@example.org") as user:
+        for _ in range(2):
+            try:
+                user.sendmail("alice@example.org", ["far@elsewhere.example"], INFECTED["base64"].replace(b"bob@far.example", b"alice@example.org"))
+                raise AssertionError("malware of a user was taken")
+            except smtplib.SMTPDataError as refused:
+                equal((refused.smtp_code, b"contains malware" in refused.smtp_error), (554, True), "what the user hears")
+    wait_for_mail(host, "admin@example.org", lambda text: b"Malware refused: alice@example.org" in text and b"Eicar-Body" in text)
+    time.sleep(0.5)
+    equal(len(bodies(host.imap("admin@example.org"))), 1, "one notice for both")
+
+
+@check
+def what_cannot_be_looked_into():
+    closed = attached("a.zip", locked(zipped("a.txt", b"Hello" * 100)))
+    host = server()
+    equal(send(host, closed)[0], 250, "encrypted")
+    that(b"X-Virus-Status: encrypted: Heuristics.Encrypted.Zip" in bodies(host.imap("alice@example.org"))[0], "it says so")
+    host.stop()
+    host.config["filter"]["virus"].update(encrypted="reject", too_large="defer", size=65536)
+    host.write_config()
+    host.start()
+    code, said = send(host, closed)
+    that(code == 554 and "Encrypted" in said, f"encrypted, not wanted: {code} {said}")
+    code, said = send(host, message("a@b.example", "c", body="x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 1000))
+    that(code == 451 and said.startswith("4.7.1"), f"too large: {code} {said}")
+
+
+@check
+def bombs_end():
+    host = server({"unpacked": 64 << 20, "files": 2000, "depth": 10, "seconds": 20, "memory": 1 << 30, "workers": 1})
+    many = io.BytesIO()
+    with zipfile.ZipFile(many, "w") as archive:
+        for i in range(5000):
+            archive.writestr(str(i), str(i))
+    wide = io.BytesIO()
+    with zipfile.ZipFile(wide, "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(16):  # all different: a scanner looks at the same file once
+            archive.writestr(f"{i}.zip", zipped("zeros", bytes(32 << 20) + bytes([i])))
+    bombs = {"zeros in a zip in a zip": nested(bytes(512 << 20), 2), "many files": many.getvalue(),
+             "512 MiB side by side": wide.getvalue(), "deeper than anybody looks": nested(b"x" * 5000, 40)}
+    for why, octets in bombs.items():
+        began = time.monotonic()
+        code, said = send(host, attached("a.zip", octets))
+        that(code in (554, 451), f"{why}: {code} {said}")
+        that(time.monotonic() - began < 50, f"{why} is bounded in time")
+        equal(send(host, message("a@b.example", "c"))[0], 250, f"a harmless message after {why}")
+    for one in processes(host)[2]:
+        with open(f"/proc/{one}/status") as f:
+            most = int(f.read().split("VmHWM:")[1].split()[0])
+        that(most < (1 << 20), f"a worker took {most} KiB")
+    equal(left_behind(host), [], "files of scans")
+
+
+@check
+def scanners_killed_in_the_middle():
+    host = server({"workers": 3, "wait_seconds": 20})
+    over = threading.Event()
+
+    def murder():
+        dice = random.Random(1)
+        for turn in range(60):
+            if over.wait(0.1):
+                return
+            scanner, parents, workers = processes(host)
+            group = scanner if turn == 40 else parents if turn % 15 == 10 else workers
+            if group:
+                kill(dice.choice(group))
+    killer = threading.Thread(target=murder)
+    killer.start()
+    kinds = list(INFECTED.values())
+    texts = [kinds[i % len(kinds)] if i % 2 else attached("a.zip", zipped("a.txt", str(i).encode() * 20000)) for i in range(120)]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        replies = list(pool.map(lambda text: send(host, text)[0], texts))
+    over.set()
+    killer.join()
+    bad, good = replies[1::2], replies[::2]
+    that(set(bad) <= {554, 451} and set(good) <= {250, 451}, f"replies: infected {set(bad)}, harmless {set(good)}")
+    delivered = bodies(host.imap("alice@example.org"))
+    equal(len(delivered), good.count(250), "delivered is what was taken")
+    that("a worker was ended by signal 9" in host.log() or "scanner.ended" in host.log(), "some were killed")
+    print(f"         of 60 harmless {good.count(250)} delivered, {good.count(451)} deferred; of 60 infected {bad.count(554)} refused, {bad.count(451)} deferred")
+    wait_for("the scanner to be back", lambda: send(host, message("a@b.example", "c"))[0] == 250, 60)
+    equal(send(host, INFECTED["plain"])[0], 554, "and it scans")
+    equal(left_behind(host), [], "files of scans")
+
+
+@check
+def a_worker_that_hangs_is_replaced():
+    host = server({"workers": 1, "seconds": 1, "wait_seconds": 5})
+    worker = wait_for("the worker", lambda: processes(host)[2])[0]
+    heavy = attached("a.zip", nested(bytes(600 << 20), 1))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(send, host, heavy)
+        ticks = lambda: int(open(f"/proc/{worker}/stat").read().rsplit(")", 1)[1].split()[11])
+        before = ticks()
+        wait_for("the scan to begin", lambda: ticks() > before, pause=0.005)
+        os.kill(worker, signal.SIGSTOP)
+        that(reply.result(60)[0] in (451, 554), "not delivered")
+    wait_for("the end of the one that hangs", lambda: "a scan took too long and was ended" in host.log())
+    equal(send(host, message("a@b.example", "c"))[0], 250, "another one works")
+    that(worker not in processes(host)[2], "it is another one")
+
+
+@check
+def no_scanner():
+    host = server({"program": "/bin/false"}, wait=False)
+    code, said = send(host, message("a@b.example", "c"))
+    that(code == 451 and said.startswith("4.7.1"), f"without a scanner: {code} {said}")
+    wait_for("another attempt to start it", lambda: host.log().count("scanner.started") >= 2)
+    host.stop()
+    host.config["filter"]["virus"]["failure"] = "pass"
+    host.write_config()
+    host.start()
+    equal(send(host, message("a@b.example", "c"))[0], 250, "where the configuration lets it pass")
+
+
+@check
+def signatures_change_under_load():
+    empty = tempfile.mkdtemp(prefix="briefwerk-e2e-signatures-")
+    os.chmod(empty, 0o755)
+    host = server({"wait_seconds": 15}, folder=empty, wait=False)
+    wait_for("word of the missing database", lambda: "cannot be loaded" in host.log())
+    signatures(empty)
+    wait_for("the database", lambda: "signatures loaded" in host.log())
+    fresh = message("a@b.example", "c").encode() + b"found only by what comes later\r\n"
+    equal(send(host, fresh)[0], 250, "not known yet")
+    over, replies = threading.Event(), []
+
+    def go_on():
+        while not over.is_set():
+            replies.append(send(host, message("a@b.example", "c"))[0])
+    threads = [threading.Thread(target=go_on) for _ in range(3)]
+    for one in threads:
+        one.start()
+    first = processes(host)[1]
+    for turn in range(3):
+        signatures(empty, b"found only by what comes later %d" % turn if turn < 2 else b"found only by what comes later", "more.ndb")
+        wait_for("the new database", lambda: host.log().count("signatures loaded") >= 2 + turn)
+    wait_for("the old ones to go", lambda: len(processes(host)[1]) == 1 and processes(host)[1] != first)
+    code = send(host, fresh)[0]
+    over.set()
+    for one in threads:
+        one.join()
+    equal(code, 554, "known now")
+    equal((set(replies), len(replies) > 10), ({250}, True), "no scan was lost meanwhile")
+
+
+@check
+def clamd_instead():
+    need("clamd")
+    host = server(start=False)
+    folder = tempfile.mkdtemp(prefix="briefwerk-e2e-clamd-")
+    with open(folder + "/clamd.conf", "w") as f:
+        f.write(f"Foreground yes\nLocalSocket {folder}/socket\nDatabaseDirectory {host.database}\nTemporaryDirectory {folder}\n"
+                f"StreamMaxLength 1M\nAlertEncrypted yes\nAlertExceedsMax yes\nPidFile {folder}/pid\n")
+    clamd = subprocess.Popen([shutil.which("clamd", path="/usr/sbin:/usr/bin"), "-c", folder + "/clamd.conf"], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+    try:
+        wait_for("clamd", lambda: os.path.exists(folder + "/socket"), 60)
+        host.config["filter"]["virus"].update(scanner="clamd", socket=folder + "/socket")
+        host.write_config()
+        host.start()
+        equal(send(host, message("a@b.example", "c"))[0], 250, "a harmless message")
+        for why, text in INFECTED.items():
+            equal(send(host, text)[0], 554, why)
+        equal(send(host, attached("a.zip", locked(zipped("a.txt", b"Hello" * 100))))[0], 250, "encrypted")
+        that(b"X-Virus-Status: encrypted" in bodies(host.imap("alice@example.org"))[1], "it says so")
+        code, said = send(host, attached("a.bin", os.urandom(3 << 20)))
+        that(code == 554 and "too large" in said, f"more than clamd takes: {code} {said}")
+        clamd.kill()
+        clamd.wait()
+        equal(send(host, message("a@b.example", "c"))[0], 451, "without clamd")
+    finally:
+        clamd.kill()
+        clamd.wait()
+        shutil.rmtree(folder)
+
+
+main()
