@@ -56,7 +56,8 @@ class scand_client final : public asking_threads {
     base::result<scan_answer> said = ask_once(request, file.get(), until);
     // Its worker died; maybe not of this message. What took long so far will do so again.
     const auto died = [&said] {
-      return !said && (said.error() == base::errc::end_of_stream || said.error() == std::errc::connection_reset);
+      return !said && (said.error() == base::errc::end_of_stream || said.error() == std::errc::connection_reset ||
+                       said.error() == std::errc::broken_pipe);
     };
     if (died() && std::chrono::steady_clock::now() < half) said = ask_once(request, file.get(), until);
     if (said) return std::move(*said);
