@@ -275,6 +275,7 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   made.log = log.get();
   made.metrics = &metrics;
   made.name = name;
+  if (!conf.administrator.empty()) made.administrator = "mailto:" + conf.administrator;
   made.idle_deadline = std::chrono::minutes(conf.limits.imap_idle_minutes);
   return made;
 }

@@ -91,6 +91,14 @@ class retaining_store final : public store::mailbox_store {
   task<base::status> set_quota(store::account_id a, store::quota_limits limits) override {
     return below_.set_quota(std::move(a), limits);
   }
+  task<result<std::vector<store::annotation>>> annotations(store::account_id a, store::mailbox_id m,
+                                                           store::account_id user) override {
+    return below_.annotations(std::move(a), m, std::move(user));
+  }
+  task<base::status> annotate(store::account_id a, store::mailbox_id m, store::account_id user,
+                              std::vector<store::annotation_change> changes) override {
+    return below_.annotate(std::move(a), m, std::move(user), std::move(changes));
+  }
   store::subscription watch(store::account_id a, std::function<void(store::mailbox_id)> changed) override {
     return below_.watch(std::move(a), std::move(changed));
   }

@@ -55,6 +55,23 @@ def resynchronisation_after_a_restart():
     equal(server.stop(), 0)
 
 
+@check
+def what_is_noted_stays():
+    """RFC 5464: what was noted at a mailbox and for the account is there after the server was killed."""
+    server = serve()
+    line = open_mailbox(server)
+    noted = 'SETMETADATA {} ({} "blue")'
+    that(line.imap("a", noted.format("INBOX", "/shared/vendor/v/color"))[-1].startswith("a OK"), "SETMETADATA")
+    that(line.imap("b", noted.format('""', "/private/vendor/v/color"))[-1].startswith("b OK"), "SETMETADATA")
+    line.close()
+    server.stop(9)
+    server.start()
+    line = open_mailbox(server)
+    equal(line.imap("c", "GETMETADATA INBOX /shared/vendor/v/color")[0], '* METADATA INBOX (/shared/vendor/v/color "blue")')
+    equal(line.imap("d", 'GETMETADATA (DEPTH infinity) "" /private')[0], '* METADATA "" (/private/vendor/v/color "blue")')
+    equal(server.stop(), 0)
+
+
 class Deflated:
     """A connection inside COMPRESS=DEFLATE (RFC 4978), with zlib's own window."""
 

@@ -59,6 +59,39 @@ TEST_CASE("imap: commands without arguments and heads") {
   check(rows);
 }
 
+TEST_CASE("imap: what is noted at mailboxes (RFC 5464)") {
+  const row rows[] = {
+      {"one entry", "a GETMETADATA INBOX /shared/comment", "getmetadata [INBOX] depth0 /shared/comment"},
+      {"the server's", "a GETMETADATA \"\" /shared/comment", "getmetadata [] depth0 /shared/comment"},
+      {"a list", "a GETMETADATA x (/shared/comment \"/private/comment\")", "getmetadata [x] depth0 /shared/comment /private/comment"},
+      {"§5: options in front", "a GETMETADATA (MAXSIZE 1024 DEPTH 1) x /private/a", "getmetadata [x] depth1 max1024 /private/a"},
+      {"§4.2.1: options behind", "a GETMETADATA x (depth infinity) (/private)", "getmetadata [x] depth2 /private"},
+      {"options twice", "a GETMETADATA (DEPTH 1) x (DEPTH 1) /private/a", "BAD: Invalid argument"},
+      {"another depth", "a GETMETADATA (DEPTH 2) x /private/a", "BAD: Unknown option"},
+      {"an option that is not known", "a GETMETADATA (FOO 2) x /private/a", "BAD: Unknown option"},
+      {"no entries", "a GETMETADATA x ()", "BAD: Unknown option"},
+      {"nothing", "a GETMETADATA x", "BAD: Argument missing"},
+      {"two slashes", "a GETMETADATA x /private//a", "BAD: Invalid argument"},
+      {"slash at the end", "a GETMETADATA x /private/a/", "BAD: Invalid argument"},
+      {"wildcard", "a GETMETADATA x \"/private/*\"", "BAD: Invalid argument"},
+      {"8-bit", "a GETMETADATA x \"/private/\xC3\xB6\"", "BAD: Invalid argument"},
+      {"no scope", "a GETMETADATA x /comment", "BAD: Invalid argument"},
+      {"set", "a SETMETADATA x (/private/comment \"a b\" /SHARED/comment NIL)", "setmetadata [x] /private/comment=[a b] /SHARED/comment=NIL"},
+      {"a literal", "a SETMETADATA x (/private/comment {3}\r\na\nb)", "setmetadata [x] /private/comment=[a\nb]"},
+      {"literal8", "a SETMETADATA x (/private/comment ~{3}\r\na\nb)", "setmetadata [x] /private/comment=[a\nb]"},
+      {"~ without literal", "a SETMETADATA x (/private/comment ~abc)", "BAD: Invalid string"},
+      {"no value", "a SETMETADATA x (/private/comment)", "BAD: Invalid argument"},
+      {"a value is no atom", "a SETMETADATA x (/private/comment abc)", "BAD: Invalid string"},
+      {"only a scope", "a SETMETADATA x (/private \"a\")", "BAD: Invalid argument"},
+      {"of a vendor", "a SETMETADATA x (/shared/vendor/v/a \"a\")", "setmetadata [x] /shared/vendor/v/a=[a]"},
+      {"three components of a vendor", "a SETMETADATA x (/shared/vendor/v \"a\")", "BAD: Invalid argument"},
+      {"RFC 9590", "a LIST \"\" % RETURN (METADATA (\"/shared/vendor/v/a\" /private/b))",
+       "list extended r:/shared/vendor/v/a r:/private/b [] [%]"},
+      {"RFC 9590: no entries", "a LIST \"\" % RETURN (METADATA ())", "BAD: Invalid string"},
+  };
+  check(rows);
+}
+
 TEST_CASE("imap: login and authentication") {
   const row rows[] = {
       {"RFC 9051 §6.2.3 atoms", "a LOGIN SMITH SESAME", "login [SMITH] [SESAME]"},

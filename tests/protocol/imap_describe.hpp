@@ -145,6 +145,7 @@ struct describe {
     option(c.return_children, "r:children");
     option(c.return_special_use, "r:special");
     if (c.return_status != 0) out += " r:status" + std::to_string(c.return_status);
+    for (const auto entry : c.return_metadata) out.append(" r:").append(entry);
     out.append(" [").append(c.reference).append("]");
     for (const auto pattern : c.patterns) out.append(" [").append(pattern).append("]");
     return out;
@@ -196,6 +197,18 @@ struct describe {
   std::string operator()(const imap::get_quota_command& c) const { return "getquota [" + std::string(c.root) + "]"; }
   std::string operator()(const imap::get_quota_root_command& c) const {
     return "getquotaroot [" + std::string(c.mailbox) + "]";
+  }
+  std::string operator()(const imap::get_metadata_command& c) const {
+    std::string out = "getmetadata [" + std::string(c.mailbox) + "] depth" + std::to_string(static_cast<int>(c.depth));
+    if (c.max_size) out += " max" + std::to_string(*c.max_size);
+    for (const auto entry : c.entries) out.append(" ").append(entry);
+    return out;
+  }
+  std::string operator()(const imap::set_metadata_command& c) const {
+    std::string out = "setmetadata [" + std::string(c.mailbox) + "]";
+    for (const auto& one : c.values)
+      out.append(" ").append(one.entry).append(one.value ? "=[" + std::string(*one.value) + "]" : "=NIL");
+    return out;
   }
   std::string operator()(const imap::set_quota_command& c) const { return "setquota [" + std::string(c.root) + "]"; }
   std::string operator()(const imap::move_command& c) const {

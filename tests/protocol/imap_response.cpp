@@ -134,6 +134,13 @@ TEST_CASE("imap writer: untagged responses") {
   CHECK(written([](auto& out) { out.id({}); }) == "* ID NIL\r\n");
 }
 
+TEST_CASE("imap writer: METADATA (RFC 5464 §4.4.1)") {
+  const imap::metadata_value values[] = {{"/shared/comment", "a b"}, {"/private/a", std::nullopt}, {"/private/b", std::string_view("x\0y", 3)}};
+  CHECK(written([&](auto& out) { out.metadata("", values); }) ==
+        std::string("* METADATA \"\" (/shared/comment \"a b\" /private/a NIL /private/b ~{3}\r\nx\0y)\r\n", 75));
+  CHECK(written([&](auto& out) { out.metadata("x", {}); }).empty());
+}
+
 TEST_CASE("imap writer: LIST and STATUS") {
   const mail::special_use uses[] = {mail::special_use::sent};
   imap::list_entry entry{.name = "a b", .subscribed = true, .has_children = false, .use = uses};

@@ -350,6 +350,13 @@ TEST_CASE("imap session: CATENATE, REPLACE, COMPRESS and UNAUTHENTICATE") {
       {"RFC 8437", "e ENABLE QRESYNC UTF8=ACCEPT\r\na UNAUTHENTICATE\r\nb NOOP\r\nc SELECT x\r\n",
        "* ENABLED QRESYNC UTF8=ACCEPT\r\ne OK ENABLE completed\r\na OK Completed\r\nb OK Completed\r\nc BAD Log in first\r\n",
        "<unauthenticate><noop>"},
+      {"RFC 6855 §3: no charset after UTF8=ACCEPT",
+       "e ENABLE UTF8=ACCEPT\r\ns SELECT x\r\na SEARCH CHARSET UTF-8 ALL\r\nb SEARCH ALL\r\n",
+       "* ENABLED UTF8=ACCEPT\r\ne OK ENABLE completed\r\n* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na BAD Unknown option\r\n"
+       "b OK Completed\r\n", "<select [x]><search and(all)>"},
+      {"RFC 9051 §6.4.4: but after IMAP4rev2", "e ENABLE IMAP4rev2\r\ns SELECT x\r\na SEARCH CHARSET UTF-8 ALL\r\n",
+       "* ENABLED IMAP4rev2\r\ne OK ENABLE completed\r\n* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na OK Completed\r\n",
+       "<select [x]><search and(all)>"},
       {"RFC 7162 §3.2.5: before ENABLE", "a SELECT x (QRESYNC (1 2))\r\n", "a BAD QRESYNC is not enabled\r\n", ""},
       {"RFC 9586", "e ENABLE UIDONLY\r\ns SELECT INBOX\r\na FETCH 1 FLAGS\r\n",
        "* ENABLED UIDONLY\r\ne OK ENABLE completed\r\n* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na BAD [UIDREQUIRED] Only UIDs are used here\r\n",

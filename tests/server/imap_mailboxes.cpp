@@ -48,6 +48,54 @@ TEST_CASE("LIST in its forms") {
   CHECK(has_part(lsub, "* LSUB (\\NoSelect) \"/\" work/old"));
 }
 
+TEST_CASE("LIST with RECURSIVEMATCH, RFC 5258 §3.5") {
+  house home;
+  client c(home);
+  c.login();
+  for (const char* name : {"a/b/c", "a/d", "e/f"}) c.command(std::string("CREATE ") + name);
+  for (const char* name : {"a/b/c", "gone/child"}) c.command(std::string("SUBSCRIBE ") + name);
+  struct row {
+    const char* why;
+    const char* command;
+    std::vector<const char*> lines;
+  };
+  const row rows[] = {
+      {"parents of what is subscribed, one that is not there as well", "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (a e gone)",
+       {"* LIST (\\HasChildren) \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+        "* LIST (\\NonExistent \\HasNoChildren) \"/\" gone (\"CHILDINFO\" (\"SUBSCRIBED\"))"}},
+      {"each level", "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" a/%", {"* LIST (\\HasChildren) \"/\" a/b (\"CHILDINFO\" (\"SUBSCRIBED\"))"}},
+      {"the subscribed one itself", "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" a/b/%",
+       {"* LIST (\\HasNoChildren \\Subscribed) \"/\" a/b/c"}},
+      {"without it no parent is told", "LIST (SUBSCRIBED) \"\" (a a/% gone)", {}},
+  };
+  for (const auto& one : rows) {
+    const auto said = c.command(one.command);
+    CAPTURE(one.why);
+    CAPTURE(t::all_of(said));
+    CHECK(said.size() == one.lines.size() + 1);
+    for (const auto* line : one.lines) CHECK(has_line(said, line));
+  }
+}
+
+TEST_CASE("a long SEARCH says how far it is, RFC 9585") {
+  for (const bool told : {true, false}) {
+    house home(t::channel::plain, 1, [&](auto& options) { options.progress_interval = std::chrono::seconds(told ? 0 : 3600); });
+    std::vector<briefwerk::store::message_source> pieces(300, {t::first_message, ""});
+    std::vector<briefwerk::store::local_target> targets(300, {.account = home.alice()});
+    REQUIRE(briefwerk::base::sync_wait(home.mail().append(std::move(pieces), std::move(targets))));
+    client c(home);
+    c.login();
+    c.command("SELECT INBOX");
+    c.send("s SEARCH HEADER X-Nowhere needle\r\n");
+    const auto said = c.until("s");
+    CAPTURE(t::all_of(said));
+    CHECK(has_part(said, "* OK [INPROGRESS (\"s\" 256 300)] Searching") == told);
+    CHECK(has_part(said, "INPROGRESS") == told);
+    CHECK(has_line(said, "* SEARCH"));
+    CHECK(said.back().starts_with("s OK"));
+  }
+}
+
 TEST_CASE("names: created, renamed, removed, and what is said when it cannot be") {
   house home;
   client c(home);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +31,7 @@ enum class channel { plain, start_tls, implicit_tls };
 
 class house {
  public:
-  explicit house(channel how = channel::plain, unsigned threads = 1)
+  explicit house(channel how = channel::plain, unsigned threads = 1, const std::function<void(imap_options&)>& adjust = {})
       : crypto_(crypto::make_boringssl()), store_(store::make_memory_store(*crypto_, base::system_clock())), how_(how),
         threads_(threads) {
     base::sync_wait(furnish());
@@ -46,6 +47,7 @@ class house {
     options.login_without_tls = how == channel::plain;
     options.implicit_tls = how == channel::implicit_tls;
     if (how != channel::plain) options.tls = make_tls();
+    if (adjust) adjust(options);
     server_ = std::make_unique<imap_server>(std::move(options));
     REQUIRE(server_->listen(*base::endpoint::parse("127.0.0.1:0"), threads_.size()).has_value());
     threads_.start();

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "briefwerk/base/limits/store.hpp"
 #include "store/mailbox_bench.hpp"
 
 namespace briefwerk::store::testing {
@@ -307,6 +308,62 @@ void conforms_in_quota(const mailbox_factory& make) {
   b.put(std::string(67, 'z'));
   REQUIRE(sync_wait(b.store.set_quota("alice", {})));
   b.put(forty);
+}
+
+void conforms_in_annotations(const mailbox_factory& make) {
+  bench b(make);
+  const auto inbox = b.id("INBOX");
+  const auto noted = [&](mailbox_id box, const char* user = "alice") {
+    const auto all = sync_wait(b.store.annotations("alice", box, user));
+    REQUIRE(all);
+    std::string out;
+    for (const auto& one : *all) out += one.entry + "=" + one.value + ";";
+    return out;
+  };
+  const auto note = [&](mailbox_id box, std::vector<annotation_change> changes, const char* user = "alice") {
+    return sync_wait(b.store.annotate("alice", box, user, std::move(changes)));
+  };
+  const auto used = [&] { return sync_wait(b.store.usage("alice"))->used_octets; };
+  CHECK(noted(inbox).empty());
+  REQUIRE(note(inbox, {{"/shared/comment", "all"}, {"/private/comment", std::string("m\0y", 3)}}));
+  REQUIRE(note(inbox, {{"/private/comment", "his"}}, "bob"));
+  REQUIRE(note(0, {{"/private/vendor/v/a", "own"}}));
+  CHECK(noted(inbox) == std::string("/private/comment=m\0y;/shared/comment=all;", 41));
+  CHECK(noted(inbox, "bob") == "/private/comment=his;/shared/comment=all;");
+  CHECK(noted(0) == "/private/vendor/v/a=own;");
+  CHECK(noted(0, "bob").empty());
+  CHECK(noted(b.id("Trash")).empty());
+  CHECK(used() == 12);
+
+  // All or none, within limits.
+  const std::string too_big(base::limits::store_annotation_value + 1, 'x');
+  CHECK(note(inbox, {{"/private/a", "1"}, {"/private/b", too_big}}).error() == errc::annotation_too_big);
+  std::vector<annotation_change> many;
+  for (std::size_t i = 0; i + 3 < base::limits::store_annotations; ++i) many.push_back({"/private/n" + std::to_string(i), ""});
+  REQUIRE(note(inbox, many));
+  CHECK(note(inbox, {{"/private/comment", "?"}, {"/private/one-more", ""}}).error() == errc::too_many_annotations);
+  CHECK(noted(inbox).starts_with(std::string("/private/comment=m\0y;", 21)));
+  for (auto& one : many) one.value.reset();
+  REQUIRE(note(inbox, many));
+  REQUIRE(sync_wait(b.store.set_quota("alice", {14, 0})));
+  CHECK(note(inbox, {{"/private/a", "123"}}).error() == errc::over_quota);
+  REQUIRE(note(inbox, {{"/private/a", "12"}}));
+  REQUIRE(note(inbox, {{"/private/a", std::nullopt}, {"/private/never", std::nullopt}}));
+  REQUIRE(sync_wait(b.store.set_quota("alice", {})));
+  CHECK(used() == 12);
+  CHECK(note(99, {{"/private/a", "1"}}).error() == errc::no_such_mailbox);
+
+  // They follow a mailbox, stay at INBOX, and go with a mailbox (RFC 5464 §4.1).
+  REQUIRE(sync_wait(b.store.rename("alice", "INBOX", "old")));
+  CHECK(noted(b.id("old"), "bob") == noted(b.id("INBOX"), "bob"));
+  CHECK(noted(b.id("old"), "bob") == "/private/comment=his;/shared/comment=all;");
+  CHECK(used() == 21);
+  REQUIRE(sync_wait(b.store.rename("alice", "old", "older")));
+  CHECK(noted(b.id("older"), "bob") == "/private/comment=his;/shared/comment=all;");
+  REQUIRE(sync_wait(b.store.remove("alice", "older")));
+  CHECK(used() == 12);
+  REQUIRE(sync_wait(b.store.create("alice", "older", std::nullopt)));
+  CHECK(noted(b.id("older")).empty());
 }
 
 void conforms_in_flags(const mailbox_factory& make) {

@@ -21,6 +21,7 @@ void conforms_in_accounts_and_names(const mailbox_factory& make);
 void conforms_in_renaming_and_removing(const mailbox_factory& make);
 void conforms_in_delivery(const mailbox_factory& make);
 void conforms_in_quota(const mailbox_factory& make);
+void conforms_in_annotations(const mailbox_factory& make);
 void conforms_in_flags(const mailbox_factory& make);
 void conforms_in_keywords(const mailbox_factory& make);
 void conforms_in_copying_and_moving(const mailbox_factory& make);

@@ -195,6 +195,10 @@ TEST_CASE("small records") {
   const name_record name{3, mail::special_use::junk, 4};
   CHECK(decode_name(encode(name))->use == mail::special_use::junk);
   refuses_cuts(encode(name), [](std::string_view v) { return decode_name(v).has_value(); });
+  const std::string noted = encode_annotation("blue");
+  CHECK(decode_annotation(noted) == "blue");
+  CHECK_FALSE(decode_annotation(""));
+  CHECK_FALSE(decode_annotation("\2blue"));
   const change_record change{300, {{0, 3}, {5, 5}}};
   CHECK(decode_change(encode(change))->pages == change.pages);
   refuses_cuts(encode(change), [](std::string_view v) { return decode_change(v).has_value(); });

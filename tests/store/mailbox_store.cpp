@@ -59,6 +59,7 @@ TEST_CASE("mailboxes in memory: accounts and names") { testing::conforms_in_acco
 TEST_CASE("mailboxes in memory: renaming and removing") { testing::conforms_in_renaming_and_removing(in_memory); }
 TEST_CASE("mailboxes in memory: delivery") { testing::conforms_in_delivery(in_memory); }
 TEST_CASE("mailboxes in memory: quota") { testing::conforms_in_quota(in_memory); }
+TEST_CASE("mailboxes in memory: annotations") { testing::conforms_in_annotations(in_memory); }
 TEST_CASE("mailboxes in memory: flags") { testing::conforms_in_flags(in_memory); }
 TEST_CASE("mailboxes in memory: keywords") { testing::conforms_in_keywords(in_memory); }
 TEST_CASE("mailboxes in memory: copying and moving") { testing::conforms_in_copying_and_moving(in_memory); }
@@ -74,6 +75,7 @@ TEST_CASE("mailboxes on disk: accounts and names") { testing::conforms_in_accoun
 TEST_CASE("mailboxes on disk: renaming and removing") { testing::conforms_in_renaming_and_removing(on_disk); }
 TEST_CASE("mailboxes on disk: delivery") { testing::conforms_in_delivery(on_disk); }
 TEST_CASE("mailboxes on disk: quota") { testing::conforms_in_quota(on_disk); }
+TEST_CASE("mailboxes on disk: annotations") { testing::conforms_in_annotations(on_disk); }
 TEST_CASE("mailboxes on disk: flags") { testing::conforms_in_flags(on_disk); }
 TEST_CASE("mailboxes on disk: keywords") { testing::conforms_in_keywords(on_disk); }
 TEST_CASE("mailboxes on disk: copying and moving") { testing::conforms_in_copying_and_moving(on_disk); }

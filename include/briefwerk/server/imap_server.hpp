@@ -50,6 +50,7 @@ struct imap_options {
   base::log_sink* log = &base::null_log();
   base::metrics* metrics = nullptr;          // null: not counted
   const base::clock* clock = &base::system_clock();
+  std::string administrator;                 // URI, told as /shared/admin (RFC 5464 §6.2.2); empty: not told
   std::string name = "imap";                 // of the log events and counters
   std::chrono::milliseconds login_deadline{std::chrono::minutes(1)};   // for each line before the login
   std::chrono::milliseconds idle_deadline{std::chrono::minutes(30)};   // after it (RFC 9051 §5.4), IDLE included

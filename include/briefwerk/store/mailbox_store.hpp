@@ -42,6 +42,8 @@ enum class errc {
   no_such_account,
   no_such_domain,     // an account's or alias's domain is not served here
   domain_in_use,      // accounts or aliases are in it
+  annotation_too_big,     // limits::store_annotation_value, store_annotation_name
+  too_many_annotations,   // limits::store_annotations
 };
 const std::error_category& store_category() noexcept;
 inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), store_category()}; }
@@ -197,6 +199,16 @@ struct quota_usage {
   quota_limits limits;
 };
 
+// RFC 5464. An entry's name is in lower case; "/private/…" is of one user alone, "/shared/…" of all who see the mailbox.
+struct annotation {
+  std::string entry;
+  std::string value;  // any octets
+};
+struct annotation_change {
+  std::string entry;
+  std::optional<std::string> value;  // nothing: the entry goes
+};
+
 // Answers come on the asking chain's executor. Views and references given stay the caller's until the answer.
 class mailbox_store {
  public:
@@ -281,6 +293,15 @@ class mailbox_store {
   virtual base::task<base::result<quota_usage>> usage(account_id account) = 0;
   // What is stored already stays, even above new limits.
   virtual base::task<base::status> set_quota(account_id account, quota_limits limits) = 0;
+
+  // What is noted at a mailbox of the account, as `user` (an account, the owner or another) sees it: ascending by entry.
+  // Mailbox 0: what the account notes for itself. Values count as used octets; they follow a renamed mailbox (that of
+  // INBOX stays as well) and go with a removed one.
+  virtual base::task<base::result<std::vector<annotation>>> annotations(account_id account, mailbox_id mailbox,
+                                                                        account_id user) = 0;
+  // All of `changes`, in order, or none. Errors: annotation_too_big, too_many_annotations, over_quota.
+  virtual base::task<base::status> annotate(account_id account, mailbox_id mailbox, account_id user,
+                                            std::vector<annotation_change> changes) = 0;
 
   // `changed` is called from a thread of the store after commits that touched the mailbox (mailbox 0: the list of
   // mailboxes), once for all that happened since the last call. It must only note the fact and post to its executor,

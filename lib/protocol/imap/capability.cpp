@@ -63,6 +63,8 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.quota, "QUOTA");
   add(offered.quota, "QUOTA=RES-STORAGE");
   add(offered.quota, "QUOTA=RES-MESSAGE");
+  add(offered.metadata, "METADATA");
+  add(offered.list_metadata, "LIST-METADATA");
   add(offered.compress && state.authenticated, "COMPRESS=DEFLATE");
   add(offered.unauthenticate, "UNAUTHENTICATE");
   add(offered.append_limit, "APPENDLIMIT=" + std::to_string(options.append_limit));

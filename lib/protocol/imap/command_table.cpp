@@ -27,6 +27,7 @@ constexpr command_rule rules[] = {
     {"EXAMINE", command_kind::examine, logged_in, false},
     {"EXPUNGE", command_kind::expunge, in_selected, true},
     {"FETCH", command_kind::fetch, in_selected, true},
+    {"GETMETADATA", command_kind::get_metadata, logged_in, false},
     {"GETQUOTA", command_kind::get_quota, logged_in, false},
     {"GETQUOTAROOT", command_kind::get_quota_root, logged_in, false},
     {"ID", command_kind::id, in_any, false},  // RFC 2971 §3.1
@@ -42,6 +43,7 @@ constexpr command_rule rules[] = {
     {"REPLACE", command_kind::replace, in_selected, true},  // RFC 8508
     {"SEARCH", command_kind::search, in_selected, true},
     {"SELECT", command_kind::select, logged_in, false},
+    {"SETMETADATA", command_kind::set_metadata, logged_in, false},
     {"SETQUOTA", command_kind::set_quota, logged_in, false},
     {"SORT", command_kind::sort, in_selected, true},
     {"STARTTLS", command_kind::starttls, in_not_authenticated, false},

@@ -25,6 +25,7 @@ base::result<command> parse_command(std::string_view line, const command_head& h
     case command_kind::examine: return parse_select(in, true);
     case command_kind::expunge: return parse_expunge(in, head.uid);
     case command_kind::fetch: return parse_fetch(in, head.uid);
+    case command_kind::get_metadata: return parse_get_metadata(in);
     case command_kind::get_quota: return parse_get_quota(in);
     case command_kind::get_quota_root: return parse_get_quota_root(in);
     case command_kind::id: return parse_id(in);
@@ -39,6 +40,7 @@ base::result<command> parse_command(std::string_view line, const command_head& h
     case command_kind::rename: return parse_rename(in);
     case command_kind::search: return parse_search(in, head.uid);
     case command_kind::select: return parse_select(in, false);
+    case command_kind::set_metadata: return parse_set_metadata(in);
     case command_kind::set_quota: return parse_set_quota(in);
     case command_kind::sort: return parse_sort(in, head.uid);
     case command_kind::starttls: return parse_bare<starttls_command>(in);

@@ -40,6 +40,9 @@ std::string bad_url(std::string_view url) {
   return code;
 }
 
+std::string metadata_max_size(std::uint64_t octets) { return with_number("METADATA MAXSIZE", octets); }
+std::string metadata_long_entries(std::uint64_t octets) { return with_number("METADATA LONGENTRIES", octets); }
+
 std::string mailbox_id(std::string_view id) {
   std::string code("MAILBOXID (");
   code += id;

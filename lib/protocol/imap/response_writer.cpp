@@ -374,6 +374,27 @@ void response_writer::quota_root(std::string_view name, std::string_view root) {
   crlf();
 }
 
+// value = nstring / literal8; a string that holds NUL can only be the latter.
+void response_writer::annotation(std::optional<std::string_view> value) {
+  if (!value || value->find('\0') == value->npos) return nstring(value);
+  append('~');
+  literal(*value);
+}
+
+// metadata-resp = "METADATA" SP mailbox SP entry-values
+void response_writer::metadata(std::string_view name, std::span<const metadata_value> values) {
+  if (values.empty()) return;
+  append("* METADATA ");
+  mailbox(name);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    append(i == 0 ? " (" : " ");
+    astring(values[i].entry);
+    append(' ');
+    annotation(values[i].value);
+  }
+  append(")\r\n");
+}
+
 void response_writer::name_space(char delimiter) {
   append("* NAMESPACE ((\"\" ");
   string({&delimiter, 1});

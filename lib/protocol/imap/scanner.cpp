@@ -53,6 +53,15 @@ bool scanner::nstring(std::optional<std::string_view>& out) {
   return true;
 }
 
+bool scanner::nstring8(std::optional<std::string_view>& out) {
+  if (!accept('~')) return nstring(out);
+  if (peek() != '{') return refuse(errc::bad_string);
+  std::string_view octets;
+  if (!literal(octets, true)) return false;
+  out = octets;
+  return true;
+}
+
 // quoted = DQUOTE *QUOTED-CHAR DQUOTE
 bool scanner::quoted(std::string_view& out) {
   const auto start = ++at_;
@@ -78,7 +87,7 @@ bool scanner::quoted(std::string_view& out) {
 }
 
 // literal = "{" number64 ["+"] "}" CRLF *CHAR8; the octets are in place.
-bool scanner::literal(std::string_view& out) noexcept {
+bool scanner::literal(std::string_view& out, bool may_hold_nul) noexcept {
   ++at_;
   std::uint64_t size = 0;
   if (!number64(size)) return refuse_as(errc::bad_string);
@@ -89,7 +98,7 @@ bool scanner::literal(std::string_view& out) noexcept {
   out = text_.substr(at_, size);
   at_ += size;
   // RFC 9051 §9 note 3: NUL is for OCTET only.
-  if (!out.empty() && std::memchr(out.data(), '\0', out.size()) != nullptr) return refuse(errc::bad_string);
+  if (!may_hold_nul && !out.empty() && std::memchr(out.data(), '\0', out.size()) != nullptr) return refuse(errc::bad_string);
   return true;
 }
 

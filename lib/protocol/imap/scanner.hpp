@@ -39,6 +39,8 @@ class scanner {
   }
   imap::arena& memory() noexcept { return memory_; }
 
+  const parse_options& options() const noexcept { return options_; }
+
   bool done() const noexcept { return at_ == text_.size(); }
   std::size_t position() const noexcept { return at_; }
   char peek() const noexcept { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -71,6 +73,7 @@ class scanner {
   bool string(std::string_view& out);                   // quoted or literal
   bool astring(std::string_view& out);
   bool nstring(std::optional<std::string_view>& out);
+  bool nstring8(std::optional<std::string_view>& out);  // nstring / literal8, which may hold NUL
   bool mailbox(std::string_view& out);
   bool list_mailbox(std::string_view& out);             // list-mailbox: decoded, wildcards kept
   bool number(std::uint32_t& out, bool may_be_zero = true) noexcept;
@@ -84,7 +87,7 @@ class scanner {
 
  private:
   bool quoted(std::string_view& out);
-  bool literal(std::string_view& out) noexcept;
+  bool literal(std::string_view& out, bool may_hold_nul = false) noexcept;
   bool flag(flag_list& into, arena_list<std::string_view>& keywords);
   bool decode_name(std::string_view raw, std::string_view& out);
   bool two_digits(unsigned& out) noexcept;

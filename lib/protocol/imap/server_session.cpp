@@ -208,7 +208,7 @@ void server_session::authenticated() noexcept {
 // RFC 8437 §3, §4.1: what the login and ENABLE brought is gone; TLS stays.
 void server_session::forget_login() noexcept {
   state_ = session_state::not_authenticated;
-  read_only_ = compressed_ = rev2_ = condstore_ = qresync_ = uid_only_ = false;
+  read_only_ = compressed_ = rev2_ = condstore_ = qresync_ = uid_only_ = utf8_accepted_ = false;
   out_.set_utf8(false);
   out_.set_uid_only(false);
 }

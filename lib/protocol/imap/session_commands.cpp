@@ -42,6 +42,7 @@ std::optional<server_session::refusal> server_session::check_legal(const command
                        (kind == command_kind::unauthenticate && !offered.unauthenticate) ||
                        ((kind == command_kind::get_quota || kind == command_kind::get_quota_root ||
                          kind == command_kind::set_quota) && !offered.quota) ||
+                       ((kind == command_kind::get_metadata || kind == command_kind::set_metadata) && !offered.metadata) ||
                        (kind == command_kind::starttls && !options_.offer_starttls);
   if (missing) return refusal{condition::bad, {}, "Unknown command"};
   if (!in_state(head.rule->states)) {
@@ -72,7 +73,7 @@ std::optional<step> server_session::run_line() {
     append_place_ = head.rule->kind == command_kind::append ? append_place::mailbox : append_place::replaced;
     return read_append(w.text.substr(head.arguments), nullptr, head.uid);
   }
-  const auto parsed = parse_command(w.text, head, {is_utf8()}, w.memory);
+  const auto parsed = parse_command(w.text, head, {.utf8_names = is_utf8(), .utf8_accepted = utf8_accepted_}, w.memory);
   if (!parsed) return refuse(parsed.error()), std::nullopt;
   if (const auto why = check_offered(*parsed)) return refuse(*why), std::nullopt;
   note_condstore(*parsed);
@@ -155,12 +156,11 @@ void server_session::run_enable(const enable_command& enable) {
     state = true;
   };
   for (const auto name : enable.capabilities) {
-    bool utf8 = is_utf8();
     if (offered.imap4rev2 && is_word(name, "IMAP4REV2")) {
       turn_on(rev2_, "IMAP4rev2");
       out_.set_utf8(true);
     } else if (offered.utf8_accept && is_word(name, "UTF8=ACCEPT")) {
-      turn_on(utf8, "UTF8=ACCEPT");
+      turn_on(utf8_accepted_, "UTF8=ACCEPT");
       out_.set_utf8(true);
     } else if (offered.condstore && is_word(name, "CONDSTORE")) {
       turn_on(condstore_, "CONDSTORE");

@@ -18,6 +18,8 @@ refusal of_store(store::errc why) noexcept {
     case not_permitted: return {codes::cannot, "Not possible with this mailbox"};
     case over_quota: return {codes::over_quota, "Quota exceeded"};
     case too_many_keywords: return {codes::limit, "Too many keywords in this mailbox"};
+    case annotation_too_big: return {codes::limit, "Too big"};
+    case too_many_annotations: return {codes::metadata_too_many, "Too many annotations"};
     case no_such_account: return {codes::unavailable, "Account is not available"};
     default: return {codes::server_bug, "Internal error"};
   }

@@ -198,6 +198,14 @@ class session final : public watcher {
   base::task<void> run(const wire::set_quota_command& command);
   base::task<base::status> write_quota();
 
+  // METADATA (session_metadata.cpp).
+  base::task<void> run(const wire::get_metadata_command& command);
+  base::task<void> run(const wire::set_metadata_command& command);
+  // Answers the size of the largest value that was left out for its size; 0: none was.
+  base::task<base::result<std::uint64_t>> write_metadata(std::string name, store::mailbox_id mailbox,
+                                                         wire::get_metadata_command wanted);
+  base::task<base::result<store::mailbox_id>> noted_mailbox(std::string name);
+
   base::task<void> run(const wire::unauthenticate_command& command);
   void run_id();
   void complete(const refusal& why);

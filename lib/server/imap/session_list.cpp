@@ -141,6 +141,13 @@ base::task<void> session::run(const wire::list_command& command) {
     write_row(machine_.output(), command, row);
     if (command.return_status != 0 && row.info != nullptr && row.info->selectable && row.info->id != 0)
       co_await write_status(row.name, row.info->id, command.return_status);
+    // RFC 9590 §4: not of what is told for the sake of its children.
+    const bool selected = row.info != nullptr && (!command.select_subscribed || row.info->subscribed);
+    if (!command.return_metadata.empty() && selected && row.info->selectable && row.info->id != 0) {
+      wire::get_metadata_command wanted;
+      wanted.entries = command.return_metadata;
+      co_await write_metadata(row.info->name, row.info->id, wanted);
+    }
     if (!output_is_full()) continue;
     const bool sent = co_await send_collected();
     if (!sent) co_return;

@@ -33,6 +33,12 @@ class engine_mailbox_store final : public mailbox_store {
   base::task<base::status> set_quota(account_id account, quota_limits limits) override;
   subscription watch(account_id account, std::function<void(mailbox_id)> changed) override;
 
+  // engine_annotations.cpp
+  base::task<base::result<std::vector<annotation>>> annotations(account_id account, mailbox_id mailbox,
+                                                                account_id user) override;
+  base::task<base::status> annotate(account_id account, mailbox_id mailbox, account_id user,
+                                    std::vector<annotation_change> changes) override;
+
   // engine_mailbox_store.cpp
   base::task<base::result<mailbox_status>> status(account_id account, mailbox_id mailbox) override;
   base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) override;
@@ -91,6 +97,11 @@ base::result<head_record> require_head(const account_reader& read, mailbox_id ma
 base::status transfer_messages(account_writer& account, mailbox_id from, const head_record& from_head,
                                const mail::uid_set* uids, mailbox_id to, const head_record& to_head, bool moves,
                                uid_mapping& mapping);
+
+// Notes to `to`, a new mailbox, all that is noted at `from`.
+base::status copy_annotations(account_writer& account, mailbox_id from, mailbox_id to);
+// Removes what is noted at a mailbox, and gives its room back.
+base::status erase_annotations(account_writer& account, mailbox_id mailbox);
 
 // Calls mark() for every blob that the account's messages refer to.
 base::status mark_account(const view& now, std::string_view partition, const faults& report,

@@ -23,6 +23,7 @@ inline constexpr char tail = 'T';                 // T mailbox, uid: entries of 
 inline constexpr char summary = 'Y';              // Y mailbox, uid
 inline constexpr char change = 'C';               // C mailbox, slot of the ring
 inline constexpr char expunged = 'X';             // X mailbox, modseq
+inline constexpr char annotation = 'M';           // M mailbox, user NUL entry; no user: of all
 inline constexpr char gone = 'G';                 // G mailbox: removed, its rows are still to be erased
 
 inline constexpr std::string_view registry_partition = "m";  // accounts that have mail: account id -> empty
@@ -48,6 +49,9 @@ std::string of_mailbox(char kind, mailbox_id id, T number) {
   append_key_number(key, id);
   append_key_number(key, number);
   return key;
+}
+inline std::string of_annotation(mailbox_id id, std::string_view user, std::string_view entry) {
+  return of_mailbox(annotation, id).append(user).append(1, '\0').append(entry);
 }
 // All rows of a kind; of one mailbox; of its numbers first to last, both included.
 inline key_range all(char kind) { return key_range::prefix(std::string_view(&kind, 1)); }

@@ -301,4 +301,11 @@ base::result<mail::uid_set> decode_expunged(std::string_view value) {
   return uids;
 }
 
+std::string encode_annotation(std::string_view value) { return octet_writer().u8(version).fixed(value).take(); }
+
+base::result<std::string_view> decode_annotation(std::string_view row) {
+  if (row.empty() || static_cast<std::uint8_t>(row.front()) != version) return corrupt();
+  return row.substr(1);
+}
+
 }  // namespace briefwerk::store

@@ -21,6 +21,8 @@ class category final : public std::error_category {
       case errc::no_such_account: return "no such account";
       case errc::no_such_domain: return "the domain is not served here";
       case errc::domain_in_use: return "the domain is in use";
+      case errc::annotation_too_big: return "the annotation is too big";
+      case errc::too_many_annotations: return "there are too many annotations";
     }
     return "unknown error";
   }

@@ -112,6 +112,7 @@ struct list_command {
   // Return options.
   bool return_subscribed = false, return_children = false, return_special_use = false;
   status_items return_status = 0;  // RFC 5819
+  std::span<const std::string_view> return_metadata;  // entries (RFC 9590), as of get_metadata_command
   std::string_view reference;
   std::span<const std::string_view> patterns;  // never empty; one empty pattern asks for the delimiter
 };
@@ -207,6 +208,23 @@ struct set_quota_command {
   std::string_view root;
 };
 
+// RFC 5464. Entries are as written, in any case, and valid: ASCII, "/private…" or "/shared…".
+enum class metadata_depth : std::uint8_t { entry, children, all };
+struct get_metadata_command {
+  std::string_view mailbox;  // empty: the server's
+  std::span<const std::string_view> entries;
+  metadata_depth depth = metadata_depth::entry;
+  std::optional<std::uint64_t> max_size;
+};
+struct metadata_value {
+  std::string_view entry;
+  std::optional<std::string_view> value;  // any octets; nothing: NIL
+};
+struct set_metadata_command {
+  std::string_view mailbox;
+  std::span<const metadata_value> values;
+};
+
 // APPEND and REPLACE are not values of `command`: their octets are streamed, see server_session.hpp. This is what stands
 // before each message (RFC 9051 §6.3.12, RFC 3502).
 struct append_piece {
@@ -226,6 +244,7 @@ using command =
                  subscribe_command, status_command, list_command, namespace_command, idle_command, check_command,
                  close_command, unselect_command, expunge_command, search_command, fetch_command, store_command,
                  copy_command, move_command, sort_command, thread_command, cancel_update_command,
-                 unauthenticate_command, get_quota_command, get_quota_root_command, set_quota_command, compress_command>;
+                 unauthenticate_command, get_quota_command, get_quota_root_command, set_quota_command, compress_command,
+                 get_metadata_command, set_metadata_command>;
 
 }  // namespace briefwerk::protocol::imap

@@ -15,7 +15,7 @@ namespace briefwerk::protocol::imap {
 
 enum class command_kind : std::uint8_t {
   append, authenticate, cancel_update, capability, check, close, compress, copy, create, delete_, enable, examine, expunge, fetch,
-  get_quota, get_quota_root, id, idle, list, login, logout, lsub, move, namespace_, noop, rename, replace, search, select, set_quota,
+  get_metadata, get_quota, get_quota_root, id, idle, list, login, logout, lsub, move, namespace_, noop, rename, replace, search, select, set_metadata, set_quota,
   sort, starttls, status, store, subscribe, thread, unauthenticate, unselect, unsubscribe,
 };
 
@@ -44,6 +44,7 @@ base::status parse_head(std::string_view line, command_head& head) noexcept;
 
 struct parse_options {
   bool utf8_names = false;  // after ENABLE IMAP4rev2 or UTF8=ACCEPT: "&" in mailbox names is an ampersand
+  bool utf8_accepted = false;  // after ENABLE UTF8=ACCEPT: SEARCH names no charset (RFC 6855 §3)
 };
 
 // `head` is of the same line. The result's views point into `line` and `memory`. Not for APPEND and

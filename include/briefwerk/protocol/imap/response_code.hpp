@@ -33,5 +33,8 @@ std::string append_uid(std::uint32_t uid_validity, const mail::uid_set& uids);  
 std::string copy_uid(std::uint32_t uid_validity, const mail::uid_set& from, const mail::uid_set& to);
 std::string bad_url(std::string_view url);             // RFC 4469 §4.1
 std::string mailbox_id(std::string_view id);           // RFC 8474 §4.1
+inline constexpr std::string_view metadata_too_many = "METADATA TOOMANY";  // RFC 5464 §4.3
+std::string metadata_max_size(std::uint64_t octets);
+std::string metadata_long_entries(std::uint64_t octets);  // RFC 5464 §4.2.1
 
 }  // namespace briefwerk::protocol::imap::codes

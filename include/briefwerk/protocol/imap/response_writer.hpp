@@ -107,6 +107,8 @@ class response_writer : public output_chain {
   void quota(std::string_view root, std::optional<std::pair<std::uint64_t, std::uint64_t>> storage,
              std::optional<std::pair<std::uint64_t, std::uint64_t>> messages);
   void quota_root(std::string_view mailbox, std::string_view root);
+  // RFC 5464 §4.4.1; nothing where there are no values.
+  void metadata(std::string_view mailbox, std::span<const metadata_value> values);
   // One personal namespace, "* NAMESPACE (("" "/")) NIL NIL" (RFC 2342 §5).
   void name_space(char delimiter);
   void id(std::span<const std::pair<std::string_view, std::string_view>> fields);  // empty: NIL
@@ -136,6 +138,7 @@ class response_writer : public output_chain {
   friend class server_session;
   void status_text(std::string_view code, std::string_view text);
   void literal_mark(std::uint64_t size);
+  void annotation(std::optional<std::string_view> value);
   char* put_flags(char* at, mail::flag_set set) noexcept;  // system flags and \Recent, from a table
   void keyword_names(mail::flag_set set, std::span<const std::string> keywords, bool first);
 

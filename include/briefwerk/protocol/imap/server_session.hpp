@@ -262,7 +262,7 @@ class server_session {
   close_reason close_reason_ = close_reason::logout;
   std::uint8_t mechanism_ = 0;     // of the exchange under way, index in options_.mechanisms
   bool greeted_ = false, tls_ = false, compressed_ = false, read_only_ = false, rev2_ = false, condstore_ = false, qresync_ = false,
-       uid_only_ = false;
+       uid_only_ = false, utf8_accepted_ = false;
   bool replacing_ = false;         // the APPEND under way is a REPLACE
   bool login_pending_ = false;     // authenticated() was told and the tagged answer is still to come
   bool drop_pending_ = false;      // drop_message is to be shown

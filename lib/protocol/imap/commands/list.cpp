@@ -31,6 +31,8 @@ bool read_return(scanner& in, list_command& list) {
     else if (in.accept_word("SPECIAL-USE")) list.return_special_use = true;
     else if (in.accept_word("STATUS")) {
       if (!in.space() || !in.status_items_list(list.return_status)) return false;
+    } else if (in.accept_word("METADATA")) {  // RFC 9590 §5
+      if (!in.space() || !read_entries(in, list.return_metadata)) return false;
     } else {
       return in.refuse(errc::bad_option);
     }

@@ -245,7 +245,10 @@ base::result<command> parse_search(scanner& in, bool by_uid) {
   if (!in.space()) return in.failure();
   if (in.accept_text("RETURN ") && !read_search_returns(in, search)) return in.failure();
   std::string_view charset;
-  if (in.accept_text("CHARSET ") && (!in.astring(charset) || !in.space())) return in.failure();
+  if (in.accept_text("CHARSET ")) {
+    if (in.options().utf8_accepted) return in.failure(errc::bad_option);
+    if (!in.astring(charset) || !in.space()) return in.failure();
+  }
   if (!read_search_program(in, charset, search.program) || !in.end()) return in.failure();
   return search;
 }
