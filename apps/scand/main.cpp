@@ -9,6 +9,9 @@ int main(int argc, char** argv) {
   app.add_option("--socket", how.socket, "Unix socket to listen on")->required();
   app.add_option("--database", how.database, "Folder of signatures; loaded anew when it changes")->required();
   app.add_option("--temporary", how.temporary, "Folder of its own for what scans need, emptied at start")->required();
+  app.add_option("--user", how.user, "Become this user when it is started by root");
+  app.add_option("--group", how.group,
+                 "Members of this group may ask as well: the server's user, where it is another one");
   app.add_option("--workers", how.workers, "Scans at once")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--size", how.size, "Octets of the largest message")->capture_default_str();
   app.add_option("--unpacked", how.unpacked, "Octets that are looked at of one message")->capture_default_str();

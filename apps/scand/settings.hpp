@@ -11,6 +11,8 @@ struct settings {
   std::string socket;     // path that it listens on
   std::string database;   // folder of signatures
   std::string temporary;  // private folder, emptied at start and at the end
+  std::string user;       // that it becomes; empty: it stays who it is
+  std::string group;      // whose members may ask; empty: only its own user
   unsigned workers = 2;
   std::uint64_t size = 64u << 20;       // octets of a message
   std::uint64_t unpacked = 256u << 20;  // octets looked at of one message, all that it unpacks to

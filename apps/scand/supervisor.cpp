@@ -16,6 +16,7 @@
 #include <initializer_list>
 #include <thread>
 
+#include "apps/scand/account.hpp"
 #include "apps/scand/generation.hpp"
 
 namespace briefwerk::scand {
@@ -44,12 +45,14 @@ std::string look(const std::string& folder) {
   return text;
 }
 
-// Owned by us, or not used: it will be emptied.
-bool make_private(const std::string& folder) {
+// Owned by who will use it, or not used: it will be emptied.
+bool make_private(const std::string& folder, uid_t owner) {
   struct stat found{};
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return false;
-  if (::lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != ::geteuid()) return false;
-  return ::chmod(folder.c_str(), 0700) == 0;
+  const bool fresh = ::mkdir(folder.c_str(), 0700) == 0;
+  if (!fresh && errno != EEXIST) return false;
+  if (fresh && owner != ::geteuid() && ::lchown(folder.c_str(), owner, static_cast<gid_t>(-1)) != 0) return false;
+  if (::lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != owner) return false;
+  return (found.st_mode & 0777) == 0700 || ::chmod(folder.c_str(), 0700) == 0;
 }
 
 void empty(const std::string& folder) {
@@ -182,17 +185,44 @@ void supervisor::end() {
   files::remove_all(how_.temporary, ignored);
 }
 
-int supervisor::run() {
+// What needs root's rights comes first; nothing is removed with them.
+bool supervisor::prepare() {
   ::umask(077);
-  if (!make_private(how_.temporary)) {
-    say("error", "%s is no folder of our own", how_.temporary.c_str());
-    return 1;
+  account self{::geteuid(), ::getegid()};
+  if (!how_.user.empty()) {
+    const auto found = find_account(how_.user);
+    if (!found) {
+      say("error", "no such user: %s", how_.user.c_str());
+      return false;
+    }
+    self = *found;
   }
-  empty(how_.temporary);
+  if (!make_private(how_.temporary, self.user)) {
+    say("error", "%s is no folder of our own", how_.temporary.c_str());
+    return false;
+  }
   if (!listen()) {
     say("error", "cannot listen on %s: %s", how_.socket.c_str(), std::strerror(errno));
-    return 1;
+    return false;
   }
+  if (!how_.group.empty()) {
+    const auto group = find_group(how_.group);
+    if (!group || ::lchown(how_.socket.c_str(), static_cast<uid_t>(-1), *group) != 0 ||
+        ::chmod(how_.socket.c_str(), 0660) != 0) {
+      say("error", "cannot give the socket to the group %s", how_.group.c_str());
+      return false;
+    }
+  }
+  if (!how_.user.empty() && !become(self)) {
+    say("error", "cannot become %s: %s", how_.user.c_str(), std::strerror(errno));
+    return false;
+  }
+  empty(how_.temporary);
+  return true;
+}
+
+int supervisor::run() {
+  if (!prepare()) return 1;
   const sigset_t handled = handled_signals();
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   std::signal(SIGPIPE, SIG_IGN);

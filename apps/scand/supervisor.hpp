@@ -28,6 +28,7 @@ class supervisor {
     clock::time_point since{};
   };
 
+  bool prepare();
   bool listen();
   bool start(generation& where);
   void hear_ready();

@@ -6,9 +6,11 @@ import base64
 import bz2
 import fcntl
 import glob
+import grp
 import gzip
 import io
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -497,6 +499,46 @@ def what_a_worker_is_left_with():
             that(not re.search(r"Max (address space|file size)\s+unlimited", limits), limits)
             equal(len(os.listdir(f"/proc/{one}/fd")), 4, "open files")
         equal(os.stat(scanner.temporary).st_mode & 0o777, 0o700, "rights to the folder")
+
+
+def may_ask(scanner, user, groups):
+    """Whether that user gets an answer."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups(groups)
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+            answered = scanner.ask(b"x", [])[0] == FAILED
+        except OSError:
+            answered = False
+        os._exit(0 if answered else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@check
+def a_user_of_its_own():
+    """Started by root it becomes another user, and only members of a group may ask it."""
+    if os.geteuid() != 0:
+        raise Skipped("only root can become somebody else")
+    with Scanner("--user", "nobody", "--group", "daemon", start=False) as scanner:
+        for folder in (scanner.dir, scanner.database):
+            os.chmod(folder, 0o755)
+        os.chmod(f"{scanner.database}/first.ndb", 0o644)
+        scanner.start()
+        nobody, group = pwd.getpwnam("nobody").pw_uid, grp.getgrnam("daemon").gr_gid
+        for one in [scanner.process.pid, *scanner.children(), *scanner.workers()]:
+            with open(f"/proc/{one}/status") as f:
+                status = f.read()
+            equal(re.search(r"Uid:(.*)", status)[1].split(), [str(nobody)] * 4, "user")
+            equal(re.search(r"Groups:(.*)", status)[1].split(), [], "further groups")
+        equal(os.stat(scanner.temporary).st_uid, nobody, "owner of the folder")
+        equal(may_ask(scanner, 12345, [group]), True, "a member")
+        equal(may_ask(scanner, 12345, []), False, "a stranger")
+        equal(scanner.scan(attached(("e.com", EICAR)))[0], INFECTED, "a scan")
+        scanner.stop()
+        equal(scanner.left(), [], "files left")
+        scanner.start()  # finds the folder of before, or none
 
 
 @check
