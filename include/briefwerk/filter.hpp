@@ -4,6 +4,7 @@
 
 #include "briefwerk/filter/attachments.hpp"
 #include "briefwerk/filter/auth_facts.hpp"
+#include "briefwerk/filter/bayes.hpp"
 #include "briefwerk/filter/chain.hpp"
 #include "briefwerk/filter/clamav_names.hpp"
 #include "briefwerk/filter/client_network.hpp"
@@ -19,5 +20,6 @@
 #include "briefwerk/filter/stage.hpp"
 #include "briefwerk/filter/state_store.hpp"
 #include "briefwerk/filter/state_table.hpp"
+#include "briefwerk/filter/tokens.hpp"
 #include "briefwerk/filter/verdict.hpp"
 #include "briefwerk/filter/virus_stage.hpp"

@@ -12,5 +12,8 @@ inline constexpr std::size_t archive_entries = 2000;         // names looked at 
 inline constexpr std::size_t archive_depth = 3;              // archives in archives
 inline constexpr std::size_t archive_octets = 16u << 20;     // unpacked of one message, in all
 inline constexpr std::size_t attachment_octets = 64u << 20;  // decoded of one message, in all
+inline constexpr std::size_t spam_text = 256u << 10;         // decoded text that is searched for words, of one message
+inline constexpr std::size_t spam_words = 2000;              // of the text of one message
+inline constexpr std::size_t spam_tokens = 8000;             // of one message, in all
 
 }  // namespace briefwerk::base::limits
