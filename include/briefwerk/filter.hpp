@@ -17,6 +17,7 @@
 #include "briefwerk/filter/rate.hpp"
 #include "briefwerk/filter/scan_wire.hpp"
 #include "briefwerk/filter/scanner.hpp"
+#include "briefwerk/filter/spam_stage.hpp"
 #include "briefwerk/filter/stage.hpp"
 #include "briefwerk/filter/state_store.hpp"
 #include "briefwerk/filter/state_table.hpp"
