@@ -1,5 +1,6 @@
 """Mail programs that fetch, keep in step, read and send: fetchmail, getmail, offlineimap and mutt; each over STARTTLS
-and over TLS from the start, with the certificate checked. In the end both sides hold the same. (mbsync: clients.py.)"""
+(getmail has none) and over TLS from the start, told to check the certificate, which offlineimap does not do behind STARTTLS.
+In the end both sides hold the same. (mbsync: clients.py.)"""
 import email
 import email.policy
 import glob
