@@ -1,6 +1,10 @@
 #include "apps/briefwerkd/daemon.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -16,6 +20,7 @@
 #include "apps/briefwerkd/notice.hpp"
 #include "apps/briefwerkd/privileges.hpp"
 #include "apps/briefwerkd/scanner_keeper.hpp"
+#include "apps/briefwerkd/starter.hpp"
 #include "apps/config/conversions.hpp"
 #include "apps/store/open_guard.hpp"
 #include "apps/filter/filter_chain.hpp"
@@ -97,6 +102,7 @@ struct daemon::impl {
   net::explained<void> open_log();
   net::explained<void> open_tls();
   net::explained<void> bind();
+  net::explained<void> prepare_scanner();
   net::explained<void> open_store();
   net::explained<void> assemble();
   net::explained<void> open_dmarc_reports();
@@ -141,6 +147,7 @@ struct daemon::impl {
   std::unique_ptr<maintenance> upkeep;
   std::unique_ptr<guard_upkeep> bans;
   std::unique_ptr<log_keeper> log_upkeep;
+  std::unique_ptr<starter> scan_starter;    // until the start: of a scanner with a user of its own
   std::unique_ptr<scanner_keeper> scanner;  // null: none is started by us
   std::mutex notices_mutex;
   std::map<std::string, std::chrono::steady_clock::time_point> malware_notices;  // the last one, by login
@@ -434,6 +441,23 @@ base::task<void> daemon::impl::tell_administrator(std::string subject, std::stri
   if (!sent) log->log(log_level::error, "notice.lost", {{"about", subject}, {"reason", sent.error().message()}});
 }
 
+// While there are rights of root, and one thread.
+net::explained<void> daemon::impl::prepare_scanner() {
+  if (conf.filter.virus.scanner != "started" || conf.filter.virus.user.empty()) return {};
+  const auto refuse = [](std::error_code why, std::string text) { return std::unexpected(net::explained_error{why, std::move(text)}); };
+  if (::geteuid() != 0) {
+    return refuse(make_error_code(base::errc::denied), "filter.virus.user: only a server that root starts can start a scanner as another user");
+  }
+  const std::string folder = scan_folder(conf);
+  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
+    return refuse({errno, std::generic_category()}, "cannot make the folder of the scanner " + folder);
+  }
+  auto made = make_root_starter(scan_command(conf));
+  if (!made) return std::unexpected(made.error());
+  scan_starter = std::move(*made);
+  return {};
+}
+
 daemon::daemon(std::unique_ptr<impl> made) noexcept : impl_(std::move(made)) {}
 daemon::~daemon() = default;
 
@@ -444,6 +468,7 @@ net::explained<std::unique_ptr<daemon>> daemon::create(config conf) {
   if (auto done = all.open_log(); !done) return std::unexpected(done.error());
   if (auto done = all.open_tls(); !done) return std::unexpected(done.error());
   if (auto done = all.bind(); !done) return std::unexpected(done.error());
+  if (auto done = all.prepare_scanner(); !done) return std::unexpected(done.error());
   if (auto done = drop_privileges(all.conf.user, all.conf.group); !done) return std::unexpected(done.error());
   if (auto done = all.open_store(); !done) return std::unexpected(done.error());
   if (auto done = all.assemble(); !done) return std::unexpected(done.error());
@@ -472,8 +497,10 @@ void daemon::start() {
   if (all.dmarc_reports) all.dmarc_reports->start((*all.threads)[0]);
   all.filters->start();
   if (all.conf.filter.virus.scanner == "started") {
+    const bool apart = all.scan_starter != nullptr;
     all.scanner = std::make_unique<scanner_keeper>(
-        *all.log, scanner_keeper::options{.command = scan_command(all.conf), .folder = scan_folder(all.conf)});
+        *all.log, scanner_keeper::options{.by = apart ? std::move(all.scan_starter) : make_starter(scan_command(all.conf)),
+                                          .folder = apart ? std::string() : scan_folder(all.conf)});
   }
   base::spawn((*all.threads)[0], all.filters->check_lists());
   all.log_upkeep = std::make_unique<log_keeper>(all.conf, *all.log, *all.crypto);

@@ -1,8 +1,6 @@
 #include "apps/briefwerkd/guard_upkeep.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+
+#include "apps/briefwerkd/starter.hpp"
 
 namespace briefwerk::apps {
 
@@ -69,57 +69,20 @@ int file_of(std::string_view input) {
   return fd;
 }
 
-// Signals as a program expects them: the server blocks some in all its threads.
-void reset_signals(posix_spawnattr_t& attributes) {
-  sigset_t none, usual;
-  sigemptyset(&none);
-  sigemptyset(&usual);
-  sigaddset(&usual, SIGPIPE);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &usual);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-}
-
-base::status wait_for(pid_t child, std::chrono::milliseconds within) {
-  const auto until = std::chrono::steady_clock::now() + within;
-  int status = 0;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
-    if (std::chrono::steady_clock::now() >= until) {
-      ::kill(child, SIGKILL);
-      ::waitpid(child, &status, 0);
-      return base::fail(base::errc::timed_out);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return base::fail(base::errc::denied);
-  return {};
-}
-
 }  // namespace
 
 base::status feed_program(const std::vector<std::string>& command, std::string_view input,
                           std::chrono::milliseconds within) {
   const int in = file_of(input);
   if (in < 0) return base::fail(system_error(errno));
-  std::vector<char*> arguments;
-  for (const std::string& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
-  arguments.push_back(nullptr);
-  char* environment[] = {const_cast<char*>("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  reset_signals(attributes);
   pid_t child = 0;
-  const int failed = ::posix_spawn(&child, arguments[0], &actions, &attributes, arguments.data(), environment);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
+  const int failed = spawn(child, command, in);
   ::close(in);
   if (failed != 0) return base::fail(system_error(failed));
-  return wait_for(child, within);
+  const int status = wait_for_end(child, within);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return base::fail(base::errc::timed_out);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return base::fail(base::errc::denied);
+  return {};
 }
 
 }  // namespace briefwerk::apps

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <system_error>
 
 #include "apps/config/conversions.hpp"
@@ -30,34 +28,6 @@ constexpr auto patience = 5s;       // for its end
 constexpr std::size_t longest_line = 1024;
 
 std::string reason_of(int code) { return std::error_code(code, std::generic_category()).message(); }
-
-// Signals as a program expects them: the server blocks some in all its threads.
-int spawn(pid_t& child, const std::vector<std::string>& command, int input, int output) {
-  std::vector<char*> arguments;
-  for (const std::string& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
-  arguments.push_back(nullptr);
-  char* environment[] = {const_cast<char*>("PATH=/usr/bin:/bin"), nullptr};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  sigset_t none, usual;
-  sigemptyset(&none);
-  sigemptyset(&usual);
-  sigaddset(&usual, SIGPIPE);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &usual);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int failed = ::posix_spawn(&child, arguments[0], &actions, &attributes, arguments.data(), environment);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  return failed;
-}
-
-bool has_ended(pid_t process, int& status) { return ::waitpid(process, &status, WNOHANG) == process; }
 
 }  // namespace
 
@@ -93,9 +63,9 @@ void scanner_keeper::run() {
 bool scanner_keeper::start(program& made) {
   int in[2] = {-1, -1}, out[2] = {-1, -1};
   int failed = 0;
-  if (::mkdir(options_.folder.c_str(), 0700) != 0 && errno != EEXIST) failed = errno;
+  if (!options_.folder.empty() && ::mkdir(options_.folder.c_str(), 0700) != 0 && errno != EEXIST) failed = errno;
   if (failed == 0 && (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0)) failed = errno;
-  if (failed == 0) failed = spawn(made.process, options_.command, in[0], out[1]);
+  if (failed == 0) failed = options_.by->start(made.process, in[0], out[1]);
   for (const int each : {in[0], out[1]}) {
     if (each >= 0) ::close(each);
   }
@@ -108,7 +78,7 @@ bool scanner_keeper::start(program& made) {
   for (const int each : {in[1], out[0]}) {
     if (each >= 0) ::close(each);
   }
-  log_.log(log_level::error, "scanner.failed", {{"program", options_.command.front()}, {"reason", reason_of(failed)}});
+  log_.log(log_level::error, "scanner.failed", {{"program", options_.by->program()}, {"reason", reason_of(failed)}});
   return false;
 }
 
@@ -142,13 +112,7 @@ void scanner_keeper::say_lines(std::string& text) {
 void scanner_keeper::end(program& one) {
   ::close(one.input);
   ::close(one.output);
-  int status = 0;
-  const auto until = clock::now() + patience;
-  for (bool killed = false; !has_ended(one.process, status); std::this_thread::sleep_for(5ms)) {
-    if (killed || clock::now() < until) continue;
-    ::kill(one.process, SIGKILL);
-    killed = true;
-  }
+  const int status = options_.by->end(one.process, patience);
   const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   log_.log(well ? log_level::info : log_level::error, "scanner.ended", {{"code", code}});

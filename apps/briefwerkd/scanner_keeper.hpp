@@ -6,10 +6,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "apps/briefwerkd/starter.hpp"
 #include "briefwerk/base/log.hpp"
 
 namespace briefwerk::apps {
@@ -17,8 +18,8 @@ namespace briefwerk::apps {
 class scanner_keeper {
  public:
   struct options {
-    std::vector<std::string> command;  // ends when its standard input does; writes lines "LEVEL TEXT"
-    std::string folder;                // made for it, for this user only
+    std::unique_ptr<starter> by;  // of a program that ends when its standard input does, and writes lines "LEVEL TEXT"
+    std::string folder;           // made for it, for this user only; empty: none
   };
   // The log outlives this.
   scanner_keeper(base::log_sink& log, options how);

@@ -93,7 +93,7 @@ struct content_config {
 struct virus_config {
   std::string scanner = "none";
   std::string database = "/var/lib/clamav";
-  std::string program, socket, address;
+  std::string program, socket, address, user;
   std::uint64_t workers = 2;
   std::uint64_t size = 64u << 20, unpacked = 256u << 20;
   std::uint64_t depth = 16, files = 10000;

@@ -118,7 +118,8 @@ void describe(Visitor& v, virus_config& c) {
            "a user of its own; clamd: ClamAV's own server.");
   v.text("database", c.database, "Of a started scanner: the folder of signatures, loaded anew when it changes.");
   v.text("program", c.program, "Path of briefwerk-scand; empty: beside this program.");
-  v.text("socket", c.socket, "Unix socket of a scanner that this server does not start.");
+  v.text("socket", c.socket, "Unix socket of a scanner that this server does not start; of a started one with a user of its own: where its socket is made, in a folder of root's, empty: /run/briefwerk-scan/socket.");
+  v.text("user", c.user, "Of a started scanner: a user of its own for it, where this server is started by root. A process that does nothing else keeps the right to start it.");
   v.text("address", c.address, "Of clamd: instead of a socket, an address with port.");
   v.number("workers", c.workers, 1, 256, "Scans at once.");
   v.number("size", c.size, 65536, 2000ull << 20, "Octets of the largest message that is scanned.");

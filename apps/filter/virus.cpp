@@ -1,5 +1,8 @@
 #include "apps/filter/virus.hpp"
 
+#include <grp.h>
+#include <pwd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <utility>
@@ -19,7 +22,17 @@ action to_action(std::string_view name) {
 }
 
 std::string scan_socket(const config& conf) {
-  return conf.filter.virus.scanner == "started" ? scan_folder(conf) + "/socket" : conf.filter.virus.socket;
+  const virus_config& from = conf.filter.virus;
+  if (from.scanner != "started") return from.socket;
+  return from.user.empty() || from.socket.empty() ? scan_folder(conf) + "/socket" : from.socket;
+}
+
+// Whose members may ask a scanner that is another user: the server's. Empty: the server is root.
+std::string group_of_server(const config& conf) {
+  if (!conf.group.empty() || conf.user.empty()) return conf.group;
+  const passwd* const who = ::getpwnam(conf.user.c_str());
+  const struct group* const found = who ? ::getgrgid(who->pw_gid) : nullptr;
+  return found ? found->gr_name : conf.user;
 }
 
 std::string beside_this_program(std::string_view name) {
@@ -34,7 +47,11 @@ std::chrono::seconds whole_time(const virus_config& conf) {
 
 }  // namespace
 
-std::string scan_folder(const config& conf) { return conf.data + "/scan"; }
+std::string scan_folder(const config& conf) {
+  const virus_config& from = conf.filter.virus;
+  if (from.user.empty()) return conf.data + "/scan";
+  return from.socket.empty() ? "/run/briefwerk-scan" : std::filesystem::path(from.socket).parent_path().string();
+}
 
 std::vector<std::string> scan_command(const config& conf) {
   const virus_config& from = conf.filter.virus;
@@ -46,6 +63,10 @@ std::vector<std::string> scan_command(const config& conf) {
   add("--socket", scan_socket(conf));
   add("--temporary", scan_folder(conf) + "/temporary");
   add("--database", from.database);
+  if (!from.user.empty()) {
+    add("--user", from.user);
+    if (std::string group = group_of_server(conf); !group.empty()) add("--group", std::move(group));
+  }
   add("--workers", std::to_string(from.workers));
   add("--size", std::to_string(from.size));
   add("--unpacked", std::to_string(from.unpacked));
@@ -92,6 +113,10 @@ void check_virus(const virus_config& conf, std::vector<config_error>& errors) {
   if ((conf.scanner == "socket" || conf.scanner == "clamd") && conf.socket.empty() && conf.address.empty()) {
     errors.push_back({where + "/socket", "is empty: where is the scanner?"});
   }
+  if (conf.user.empty()) return;
+  if (conf.scanner != "started") errors.push_back({where + "/user", "is for a scanner that this server starts"});
+  if (!::getpwnam(conf.user.c_str())) errors.push_back({where + "/user", "there is no such user: " + conf.user});
+  if (!conf.socket.empty() && !conf.socket.starts_with('/')) errors.push_back({where + "/socket", "must be a whole path"});
 }
 
 }  // namespace briefwerk::apps

@@ -13,7 +13,8 @@
 
 namespace briefwerk::apps {
 
-// Folder of a scanner that the server starts: its socket, and what its scans need.
+// Folder of a scanner that the server starts: its socket, and what its scans need. Root's, where the scanner has a user
+// of its own.
 std::string scan_folder(const config& conf);
 // The command that starts it. Its first word may be empty: nobody knows where the program is.
 std::vector<std::string> scan_command(const config& conf);

@@ -3,6 +3,7 @@
 // The whole room.
 
 #include "briefwerk/filter/attachments.hpp"
+#include "briefwerk/filter/allow_listing.hpp"
 #include "briefwerk/filter/auth_facts.hpp"
 #include "briefwerk/filter/bayes.hpp"
 #include "briefwerk/filter/chain.hpp"

@@ -35,7 +35,7 @@ bool says_good(const mailauth::arc_set& set) {
 }  // namespace
 
 mailauth::authentication_results results_of(const mail_authentication& found, const std::string& authserv_id,
-                                            const base::ip_address& client) {
+                                            const base::ip_address& client, std::span<const allow_listing> listings) {
   mailauth::authentication_results all;
   all.authserv_id = authserv_id;
   all.results.push_back(mailauth::result_of(found.iprev, client));
@@ -51,6 +51,12 @@ mailauth::authentication_results results_of(const mail_authentication& found, co
     all.results.push_back(mailauth::result_of(arc));
   }
   all.results.push_back(mailauth::result_of(facts_of(found.dmarc)));
+  for (const allow_listing& one : listings) {
+    mailauth::method_result dnswl{.method = "dnswl", .result = "pass"};
+    // Whether DNSSEC proves the answer, this side of the resolver does not know: "na".
+    dnswl.add("dns", "zone", one.zone).add("policy", "ip", one.answer.to_string()).add("dns", "sec", "na");
+    all.results.push_back(std::move(dnswl));
+  }
   return all;
 }
 

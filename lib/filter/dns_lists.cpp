@@ -6,6 +6,7 @@
 
 #include "briefwerk/base/when_all.hpp"
 #include "briefwerk/base/within.hpp"
+#include "briefwerk/filter/allow_listing.hpp"
 #include "briefwerk/filter/client_network.hpp"
 #include "briefwerk/filter/links.hpp"
 #include "filter/names.hpp"
@@ -45,6 +46,7 @@ struct finding {
   double score = 0;
   action act = action::accept;
   std::string meaning;
+  std::optional<base::ip_address> answer;  // the first that counts
 };
 
 finding judge(const dns_list& list, const base::dns_answer& answer) {
@@ -62,6 +64,7 @@ finding judge(const dns_list& list, const base::dns_answer& answer) {
       if (code.act) out.act = std::max(out.act, *code.act);
       if (!code.meaning.empty()) out.meaning += (out.meaning.empty() ? "" : ", ") + code.meaning;
     }
+    if (known && !out.listed) out.answer = *address;
     out.listed = out.listed || known;
   }
   if (out.listed && list.codes.empty()) {
@@ -106,7 +109,10 @@ base::task<verdict> dns_lists::ask(session_facts& session, std::vector<question>
     sum.score += found.score;
     sum.reason += (sum.reason.empty() ? "" : "; ") + one.subject + " in " + one.list->zone;
     if (!found.meaning.empty()) sum.reason += " (" + found.meaning + ")";
-    if (one.list->allow) note_of<standing>(session, name()).trusted = true;
+    if (one.list->allow) {
+      note_of<standing>(session, name()).trusted = true;
+      if (one.list->kind == dns_list_kind::address) allow_listings_of(session).push_back({one.list->zone, *found.answer});
+    }
     if (found.act > act) {
       act = found.act;
       text = one.subject + " is listed in " + one.list->zone;
@@ -124,6 +130,7 @@ base::task<verdict> dns_lists::connect(session_facts& session) {
   const base::ip_address& address = session.remote.address;
   std::vector<question> questions;
   note_of<standing>(session, name()).trusted = false;
+  session.notes.erase(std::string(allow_listings_note));
   for (const dns_list& one : options_.lists) {
     if (one.kind != dns_list_kind::address || !(address.is_v4() ? one.v4 : one.v6)) continue;
     questions.push_back({&one, dns_list_labels(address), address.to_string()});

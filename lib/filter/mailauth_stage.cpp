@@ -217,7 +217,7 @@ base::task<verdict> mailauth_stage::message(session_facts& session, const mail::
   mailauth::author from = mailauth::read_author(found.message->header());
   found.dmarc = co_await mailauth::dmarc::evaluate(names_, std::move(from), std::move(input), options_.dmarc);
   found.vouched_for = is_vouched_for(found.arc, options_.trusted_sealers);
-  found.results = results_of(found, options_.authserv_id, session.remote.address);
+  found.results = results_of(found, options_.authserv_id, session.remote.address, allow_listings_of(session));
 
   verdict said = judge(found);
   said.add_fields.push_back({"Authentication-Results", mailauth::to_value(found.results)});

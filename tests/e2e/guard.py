@@ -354,11 +354,11 @@ def exported_bans_stop_packets_in_the_kernel():
         dropped = [line for line in rules.splitlines() if "drop" in line]
         that(len(dropped) == 2 and not any("packets 0 " in line for line in dropped), rules)
         server.ctl("ban", "remove", "10.99.0.0/30")
-        server.ctl("ban", "add", "10.99.0.2", "--for", "3s")
+        server.ctl("ban", "add", "10.99.0.2", "--for", "10s")
         text = apply()
         that("10.99.0.2/32 timeout" in text and "10.99.0.0/30" not in text, text)
         that(not reaches("10.99.0.2") and reaches("10.99.0.3"), "only one is banned now")
-        wait_for("the kernel to forget an ended ban", lambda: reaches("10.99.0.2"), 20)
+        wait_for("the kernel to forget an ended ban", lambda: reaches("10.99.0.2"), 40)
     finally:
         if listener:
             listener.kill()

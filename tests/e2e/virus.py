@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -132,6 +133,16 @@ def processes(host):
     return found[1:]
 
 
+def children(process):
+    with open(f"/proc/{process}/task/{process}/children") as f:
+        return [int(one) for one in f.read().split()]
+
+
+def uids(process):
+    with open(f"/proc/{process}/status") as f:
+        return {int(one) for line in f if line.startswith("Uid:") for one in line.split()[1:]}
+
+
 def left_behind(host):
     return [name for name in glob.glob(host.dir + "/data/scan/temporary/**", recursive=True) if os.path.isfile(name)]
 
@@ -179,6 +190,33 @@ def workers_are_confined():
         that("Seccomp:\t2" in status and "NoNewPrivs:\t1" in status, "a filter of system calls, and no new rights")
         equal([os.readlink(name).split(":")[0] for name in sorted(glob.glob(f"/proc/{one}/fd/*"))], ["/dev/null"] * 3 + ["socket"], "open files")
     equal(os.stat(host.dir + "/data/scan").st_mode & 0o777, 0o700, "who may ask the scanner")
+
+
+@check
+def a_user_of_its_own():
+    if os.geteuid() != 0:
+        raise Skipped("only root can start a program as another user")
+    own, server_user = pwd.getpwnam("nobody"), pwd.getpwnam("games")
+    folder = tempfile.mkdtemp(prefix="briefwerk-e2e-scan-")
+    os.chmod(folder, 0o755)
+    host = server({"user": "nobody", "socket": folder + "/scan/socket"}, start=False, user="games")
+    for path, _, names in os.walk(host.dir):
+        for name in [path, *(f"{path}/{name}" for name in names)]:
+            os.chown(name, server_user.pw_uid, server_user.pw_gid)
+    host.start()
+    wait_for("the scanner", lambda: "signatures loaded" in host.log())
+    for _ in range(2):
+        equal(send(host, INFECTED["nested zip"])[0], 554, "found")
+        starter = children(host.pid)
+        that(len(starter) == 1, f"one child: {starter}")
+        scanner = children(starter[0])[0]
+        parts = [scanner, *children(scanner), *(each for one in children(scanner) for each in children(one))]
+        equal([uids(one) for one in parts], [{own.pw_uid}] * len(parts), "whose processes scan")
+        equal((uids(starter[0]), uids(host.pid)), ({0}, {server_user.pw_uid}), "who starts them, and the server")
+        kill(scanner)
+        wait_for("the next scanner", lambda: children(starter[0]) not in ([], [scanner]) and host.log().count("signatures loaded") > 1)
+    host.stop()
+    wait_for("the end of all", lambda: not any(os.path.exists(f"/proc/{one}") for one in [starter[0], *parts]))
 
 
 @check

@@ -11,6 +11,7 @@
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/filter/auth_facts.hpp"
 #include "briefwerk/filter/chain.hpp"
+#include "briefwerk/filter/dns_lists.hpp"
 #include "briefwerk/mail/address.hpp"
 
 namespace {
@@ -42,6 +43,7 @@ struct post {
   scope where = scope::inbound;
   std::string account;
   bool in_pieces = true;
+  std::shared_ptr<stage> also;  // in the chain, where it is set
   session_facts session;
 
   post() {
@@ -69,6 +71,7 @@ struct post {
   verdict judge(std::string_view sender, const std::string& message, std::string hello = "mx.good.test") {
     chain all;
     all.add(std::make_shared<mailauth_stage>(names, the_crypto(), time, options), {.limit = std::chrono::milliseconds(0)});
+    if (also) all.add(also);
     session = {};
     session.where = where;
     session.account = account;
@@ -145,6 +148,22 @@ TEST_CASE("mailauth stage: what passes, what is marked, what is refused") {
   }
   office.options.mark_unauthenticated = false;
   CHECK(office.judge("bob@bad.test", hello_from("bob@bad.test")).what == action::accept);
+}
+
+TEST_CASE("mailauth stage: allow lists that know the client stand in the field (RFC 8904)") {
+  post office;
+  office.names.add_address("1.2.0.192.allow.test", "127.0.10.1").add_address("1.2.0.192.block.test", "127.0.0.2");
+  office.also = std::make_shared<dns_lists>(
+      dns_lists_options{.lists = {{.zone = "allow.test", .allow = true}, {.zone = "block.test"}, {.zone = "other.test", .allow = true}}},
+      office.names, nullptr);
+  const auto told = mailauth::parse_authentication_results(office.field(office.judge("bob@good.test", hello_from("bob@good.test"))));
+  REQUIRE(told);
+  CHECK(std::ranges::count(told->results, "dnswl", &mailauth::method_result::method) == 1);
+  const mailauth::method_result* found = told->find("dnswl");
+  REQUIRE(found != nullptr);
+  CHECK(found->result == "pass");
+  CHECK(*found->find("dns", "zone") == "allow.test");
+  CHECK(*found->find("policy", "ip") == "127.0.10.1");
 }
 
 TEST_CASE("mailauth stage: trouble with DNS marks nothing and loses nothing") {

@@ -3,7 +3,8 @@
 // DNS-based lists of addresses and domains (RFC 5782): block lists, and allow lists (RFC 8904). Addresses are judged at
 // connect, the name in HELO at hello, the sender's domain at mail, domains of links at message. All questions of a hook
 // are asked side by side; an answer that takes longer than `limit` counts as none, so that no list delays mail. Answers
-// are kept by the resolver's cache. Nothing but the address or domain that is looked up leaves the machine.
+// are kept by the resolver's cache. Nothing but the address or domain that is looked up leaves the machine. Which allow
+// lists know the client stands in the session's notes (allow_listing.hpp).
 
 #include <chrono>
 #include <cstdint>
