@@ -278,6 +278,8 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   made.login_without_tls = conf.auth.without_tls;
   made.hostname = conf.hostname;
   made.message_size = conf.limits.message_size;
+  made.message_limit = static_cast<std::uint32_t>(conf.limits.imap_messages);
+  made.save_limit = static_cast<std::uint32_t>(conf.limits.imap_saved_messages);
   made.buffer.directory = conf.data + "/temporary";
   made.log = log.get();
   made.metrics = &metrics;

@@ -253,6 +253,8 @@ TEST_CASE("imap: search") {
       {"header", R"(a SEARCH HEADER Message-ID "" HEADER x y)", "search and(header Message-ID header x'y')"},
       {"RFC 5032", "a SEARCH YOUNGER 259200 OLDER 1", "search and(younger=259200 older=1)"},
       {"RFC 7162 §3.1.5", R"(a SEARCH MODSEQ "/flags/\\draft" all 620162338 MODSEQ 7)", "search and(modseq=620162338 modseq=7)"},
+      {"RFC 9738 §3.2", "a UID SEARCH UIDAFTER 25000 UIDBEFORE 4294967295", "uid search and(uid_after=25000 uid_before=4294967295)"},
+      {"RFC 9738 §4: a UID is no zero", "a SEARCH UIDAFTER 0", "BAD: Invalid number"},
       {"RFC 8474 §6", "a SEARCH EMAILID M1 THREADID T1", "search and(email_id'M1' thread_id'T1')"},
       {"RFC 8514 §4.4", "a SEARCH SAVEDSINCE 28-Dec-2014", "search and(saved_since=16432)"},
       {"RFC 9051 §6.4.4 literal", "a SEARCH CHARSET UTF-8 TEXT {12}\r\n\xD0\xBC\xD0\xB0\xD0\xBC\xD0\xB0\xD0\xBC\xD0\xB0",

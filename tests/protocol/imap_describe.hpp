@@ -19,7 +19,7 @@ inline constexpr std::string_view key_names[] = {
     "and", "or", "not", "all", "flags_set", "flags_clear", "keyword", "recent", "before", "on", "since",
     "sent_before", "sent_on", "sent_since", "saved_before", "saved_on", "saved_since", "younger", "older", "larger",
     "smaller", "from", "to", "cc", "bcc", "subject", "header", "body", "text", "modseq", "email_id", "thread_id",
-    "sequence", "uid",
+    "sequence", "uid", "uid_after", "uid_before",
 };
 
 inline constexpr std::string_view kind_names[] = {

@@ -46,6 +46,9 @@ struct imap_options {
   std::string hostname = "localhost";        // in the greeting
   protocol::imap::capabilities offered = imap_capabilities();
   std::uint64_t message_size = base::limits::message_size;  // of APPEND
+  // RFC 9738: messages of one command; 0: no limit, and not told. The first is of every command, the second of COPY and
+  // APPEND alone. Neither should be below 1000 (§3).
+  std::uint32_t message_limit = 0, save_limit = 0;
   message_buffer::options buffer;            // where an APPEND's octets wait
   base::log_sink* log = &base::null_log();
   base::metrics* metrics = nullptr;          // null: not counted

@@ -67,6 +67,8 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.list_metadata, "LIST-METADATA");
   add(offered.compress && state.authenticated, "COMPRESS=DEFLATE");
   add(offered.unauthenticate, "UNAUTHENTICATE");
+  add(options.message_limit != 0, "MESSAGELIMIT=" + std::to_string(options.message_limit));
+  add(options.message_limit == 0 && options.save_limit != 0, "SAVELIMIT=" + std::to_string(options.save_limit));
   add(offered.append_limit, "APPENDLIMIT=" + std::to_string(options.append_limit));
   if (state.authenticated) {
     for (const auto& name : offered.more) add(true, name);

@@ -33,6 +33,11 @@ std::string copy_uid(std::uint32_t uid_validity, const mail::uid_set& from, cons
   return with_set(with_set(with_number("COPYUID", uid_validity), from), to);
 }
 
+std::string message_limit(std::uint32_t most, std::uint32_t lowest) {
+  auto code = with_number("MESSAGELIMIT", most);
+  return lowest == 0 ? code : with_number(code, lowest);
+}
+
 std::string bad_url(std::string_view url) {
   std::string code("BADURL ");
   for (const char c : url.substr(0, 512))

@@ -7,7 +7,8 @@ namespace {
 
 // Whether everything the command uses is offered. IMAP4rev2 includes what RFC 9051 appendix E lists.
 struct offered_parts {
-  const capabilities& offered;
+  const server_options& options;
+  const capabilities& offered = options.offered;
 
   bool operator()(const create_command& create) const {
     return offered.create_special_use || (create.use.empty() && !create.unknown_use);
@@ -55,6 +56,10 @@ struct offered_parts {
           break;
         case search_key::modseq:
           if (!offered.condstore) return false;
+          break;
+        case search_key::uid_after:
+        case search_key::uid_before:
+          if (options.message_limit == 0) return false;
           break;
         case search_key::email_id:
         case search_key::thread_id:
@@ -122,7 +127,7 @@ struct names_sequence_numbers {
 }  // namespace
 
 std::optional<server_session::refusal> server_session::check_offered(const imap::command& parsed) const {
-  if (!std::visit(offered_parts{options_.offered}, parsed)) return refusal{condition::bad, {}, "Not offered"};
+  if (!std::visit(offered_parts{options_}, parsed)) return refusal{condition::bad, {}, "Not offered"};
   if (uid_only_ && std::visit(names_sequence_numbers{}, parsed)) {
     return refusal{condition::bad, codes::uid_required, "Only UIDs are used here"};
   }

@@ -212,6 +212,8 @@ bool search_plan::leaf_holds(const node& leaf, search_subject& message) const {
     case search_key::thread_id: return false;
     case search_key::sequence: return leaf.set.contains(message.sequence);
     case search_key::uid: return leaf.set.contains(entry.uid);
+    case search_key::uid_after: return entry.uid > leaf.number;
+    case search_key::uid_before: return entry.uid < leaf.number;
     default: return text_holds(leaf, message);
   }
 }

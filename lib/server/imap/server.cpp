@@ -28,6 +28,8 @@ protocol::imap::server_options protocol_options(const imap_options& from) {
   out.login_without_tls = from.login_without_tls;
   out.login_command = from.login_command;
   out.append_limit = from.message_size;
+  out.message_limit = from.message_limit;
+  out.save_limit = from.save_limit;
   return out;
 }
 

@@ -155,7 +155,13 @@ class session final : public watcher {
   base::task<void> run(const wire::search_command& command);
   // What SEARCH, SORT and THREAD begin with: what changed is told, then the indices that the program means are found.
   // False: the session is over.
-  base::task<bool> begin_search(const wire::search_program& program, std::vector<std::uint32_t>& hits, bool& with_modseq);
+  struct search_result {
+    std::vector<std::uint32_t> hits;
+    bool with_modseq = false;
+    std::uint32_t lowest = 0;  // UID below which nothing was looked at, for the limit's sake; 0: all was
+  };
+  // `all_or_none`: past the limit the command is refused and answered, and false comes back as well.
+  base::task<bool> begin_search(const wire::search_program& program, bool all_or_none, search_result& found);
   search_plan plan_search(const wire::search_program& program) const;
   base::task<bool> tell_progress(std::size_t done, std::size_t of);
   base::task<void> find_messages(const search_plan& plan, std::span<const wire::index_range> among,
@@ -191,6 +197,15 @@ class session final : public watcher {
   base::task<base::result<mail::uid_set>> vanished_since(std::uint64_t modseq, mail::uid_set asked, std::uint32_t known_below);
   base::task<bool> write_resync(const wire::qresync_parameters& known);
   base::task<void> write_vanished(const wire::fetch_command& command);
+
+  // MESSAGELIMIT (session_limits.cpp).
+  // Leaves those with the highest UIDs, as many as a command deals with; answers the lowest of them, 0: all are left.
+  std::uint32_t keep_highest(selection& what) const;
+  std::uint32_t keep_highest_deleted(mail::uid_set& uids) const;
+  static void turn_round(selection& what);
+  std::string limited(std::string code, std::uint32_t lowest);
+  std::uint32_t most_saved() const noexcept;  // by one COPY or APPEND; 0: any number
+  index_ranges searched(const wire::search_program& program, std::size_t parent = 0) const;
 
   // QUOTA (session_quota.cpp).
   base::task<void> run(const wire::get_quota_command& command);

@@ -34,6 +34,12 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
     }
   }
   append_->octets += question.size;
+  if (most_saved() != 0 && append_->messages.size() >= most_saved()) {
+    append_.reset();
+    const std::string code = codes::message_limit(most_saved(), 0);
+    machine_.complete(condition::no, code, "Too many messages");  // RFC 9738 §3.1
+    co_return;
+  }
   if (!question.first &&
       (append_->octets > limits::imap_append_total || append_->messages.size() >= limits::imap_append_pieces)) {
     append_.reset();

@@ -50,6 +50,10 @@ std::size_t page_of(const store::mailbox_snapshot& mailbox, std::size_t index) n
   return low;
 }
 
+std::uint64_t size_of(const wire::result_range& range) noexcept {
+  return static_cast<std::uint64_t>(range.from_end() ? range.first - range.last : range.last - range.first) + 1;
+}
+
 }  // namespace
 
 base::task<void> session::run(const wire::fetch_command& command) {
@@ -57,7 +61,14 @@ base::task<void> session::run(const wire::fetch_command& command) {
   if (!alive) co_return;
   auto what = select_messages(command.messages, command.by_uid);
   if (!what) co_return;
+  if (command.partial && options().message_limit != 0 && size_of(*command.partial) > options().message_limit) {
+    const std::string code = codes::message_limit(options().message_limit, 0);
+    machine_.complete(condition::no, code, "Too many messages");  // RFC 9738 §3.1
+    co_return;
+  }
   if (command.partial) narrow(*what, *command.partial);
+  const std::uint32_t lowest = keep_highest(*what);
+  if (lowest != 0) turn_round(*what);
   if (command.vanished) co_await write_vanished(command);
   fetch_plan plan(command, machine_.is_read_only());
   bool incomplete = false, sent = true;
@@ -67,12 +78,18 @@ base::task<void> session::run(const wire::fetch_command& command) {
     sent = co_await fetch_batches(command, plan, *what, incomplete);
   if (!sent) co_return;
   fetched_ += static_cast<std::uint32_t>(what->count);
-  if (incomplete)
-    co_await finish(condition::no, codes::expunge_issued, "Some messages are gone", command.by_uid, command.by_uid);
-  else if (plan.met_unknown_encoding())
-    co_await finish(condition::no, "UNKNOWN-CTE", "Unknown transfer encoding", command.by_uid, command.by_uid);
-  else
-    co_await finish(condition::ok, "", "Fetched", command.by_uid, command.by_uid);
+  std::string code;
+  std::string_view text = "Fetched";
+  if (incomplete) {
+    code = codes::expunge_issued;
+    text = "Some messages are gone";
+  } else if (plan.met_unknown_encoding()) {
+    code = "UNKNOWN-CTE";
+    text = "Unknown transfer encoding";
+  }
+  const auto how = code.empty() ? condition::ok : condition::no;
+  code = limited(std::move(code), lowest);
+  co_await finish(how, code, text, command.by_uid, command.by_uid);
 }
 
 // RFC 9394 §3.3: the messages at these places of the selection.

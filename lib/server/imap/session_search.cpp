@@ -120,16 +120,22 @@ base::task<void> session::judge_loaded(const search_plan& plan, search_stage kno
   batch.resize(open);
 }
 
-base::task<bool> session::begin_search(const wire::search_program& program, std::vector<std::uint32_t>& hits,
-                                       bool& with_modseq) {
+base::task<bool> session::begin_search(const wire::search_program& program, bool all_or_none, search_result& found) {
   const bool alive = co_await refresh(false, false);
   if (!alive) co_return false;
+  selection among{.ranges = searched(program), .count = 0};
+  among.count = wire::count_of(among.ranges);
+  found.lowest = keep_highest(among);
+  if (found.lowest != 0 && all_or_none) {
+    const std::string code = codes::message_limit(options().message_limit, 0);
+    machine_.complete(condition::no, code, "Too many messages: narrow them down with UIDAFTER or UIDBEFORE");
+    co_return false;
+  }
   progress_told_ = options().clock->steady();
   const auto latest = latest_;  // the plan refers to its keywords
   const search_plan plan = plan_search(program);
-  const wire::index_range everything[] = {{0, static_cast<std::uint32_t>(announced_->count())}};
-  co_await find_messages(plan, everything, hits);
-  with_modseq = plan.has_modseq();
+  co_await find_messages(plan, among.ranges, found.hits);
+  found.with_modseq = plan.has_modseq();
   co_return !lost_;
 }
 
@@ -138,13 +144,13 @@ base::task<void> session::run(const wire::search_command& command) {
     machine_.complete(condition::bad, "", "Tag is in use");  // RFC 5267 §4.3
     co_return;
   }
-  std::vector<std::uint32_t> hits;
-  bool with_modseq = false;
-  const bool alive = co_await begin_search(command.program, hits, with_modseq);
+  search_result found;
+  const bool alive = co_await begin_search(command.program, false, found);
   if (!alive) co_return;
-  write_search_result(command, hits, with_modseq);
-  if ((command.returns & wire::return_update) != 0) open_context(command, hits);
-  co_await finish(condition::ok, "", "Searched", command.by_uid, command.by_uid);
+  write_search_result(command, found.hits, found.with_modseq);
+  if ((command.returns & wire::return_update) != 0) open_context(command, found.hits);
+  const std::string code = limited("", found.lowest);
+  co_await finish(condition::ok, code, "Searched", command.by_uid, command.by_uid);
 }
 
 std::pair<std::size_t, std::size_t> session::span_of(const wire::result_range& range, std::size_t count) noexcept {

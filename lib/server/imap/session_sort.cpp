@@ -60,17 +60,16 @@ base::task<bool> session::for_each_summary(std::span<const std::uint32_t> hits, 
 
 base::task<void> session::run(const wire::sort_command& command) {
   const auto& search = command.search;
-  std::vector<std::uint32_t> hits;
-  bool with_modseq = false;
-  bool alive = co_await begin_search(search.program, hits, with_modseq);
+  search_result found;
+  bool alive = co_await begin_search(search.program, true, found);
   if (!alive) co_return;
   message_order order(command.keys);
   alive =
-      co_await for_each_summary(hits, order.needs_summary(),
+      co_await for_each_summary(found.hits, order.needs_summary(),
                                 [&](std::uint32_t index, const store::message_entry& entry,
                                     const mail::message_summary_view& summary) { order.add(index, entry, summary); });
   if (!alive) co_return;
-  write_sort_result(search, order.take(), with_modseq);
+  write_sort_result(search, order.take(), found.with_modseq);
   // RFC 5267 §4.3.1: sorted results are not kept up to date.
   if ((search.returns & wire::return_update) != 0) {
     const std::string code = "NOUPDATE \"" + std::string(machine_.tag()) + "\"";
@@ -107,14 +106,13 @@ void session::write_sort_result(const wire::search_command& search, std::vector<
 }
 
 base::task<void> session::run(const wire::thread_command& command) {
-  std::vector<std::uint32_t> hits;
-  bool with_modseq = false;
-  bool alive = co_await begin_search(command.program, hits, with_modseq);
+  search_result found;
+  bool alive = co_await begin_search(command.program, true, found);
   if (!alive) co_return;
   thread_tree tree;
   const bool by_references = command.algorithm == wire::thread_algorithm::references;
   alive = co_await for_each_summary(
-      hits, true,
+      found.hits, true,
       [&](std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary) {
         const auto message = to_thread(command.by_uid ? entry.uid : index + 1, entry, summary);
         by_references ? tree.add_by_references(message) : tree.add_by_subject(message);

@@ -81,8 +81,9 @@ base::task<void> session::run(const wire::store_command& command) {
   }
   const bool alive = co_await refresh(false, command.by_uid);
   if (!alive) co_return;
-  const auto what = select_messages(command.messages, command.by_uid);
+  auto what = select_messages(command.messages, command.by_uid);
   if (!what) co_return;
+  const std::uint32_t lowest = keep_highest(*what);
   if (what->count == 0) {
     co_await finish(condition::ok, "", "Nothing to do", command.by_uid, command.by_uid);
     co_return;
@@ -104,13 +105,14 @@ base::task<void> session::run(const wire::store_command& command) {
     if (!sent) co_return;
   }
   if (done->modified.empty()) {
-    co_await finish(condition::ok, "", "Stored", command.by_uid, command.by_uid);
+    const std::string code = limited("", lowest);
+    co_await finish(condition::ok, code, "Stored", command.by_uid, command.by_uid);
     co_return;
   }
   mail::uid_set modified;
   for (const std::uint32_t uid : done->modified)
     modified.insert(command.by_uid ? uid : static_cast<std::uint32_t>(announced_->lower_bound(uid) + 1));
-  const std::string code = codes::modified(modified);
+  const std::string code = limited(codes::modified(modified), lowest);
   co_await finish(condition::ok, code, "Some messages were changed by others", command.by_uid, command.by_uid);
 }
 
@@ -188,8 +190,17 @@ base::task<void> session::run(const wire::move_command& command) {
 base::task<void> session::transfer(const wire::number_set& messages, bool by_uid, std::string name, bool move) {
   const bool alive = co_await refresh(false, by_uid);
   if (!alive) co_return;
-  const auto what = select_messages(messages, by_uid);
+  auto what = select_messages(messages, by_uid);
   if (!what) co_return;
+  if (!move && most_saved() != 0 && what->count > most_saved()) {
+    // RFC 9738 §3.1: COPY is done for all or for none; told is where a smaller one could begin.
+    narrow(*what, {.first = -1, .last = -std::int64_t{most_saved()}});
+    const std::string code = codes::message_limit(most_saved(), announced_->at(what->ranges.front().first).uid);
+    co_await finish(condition::no, code, "Too many messages", true, by_uid);
+    co_return;
+  }
+  std::uint32_t lowest = 0;
+  if (move) lowest = keep_highest(*what);
   const auto target = co_await mail().find(account_, std::move(name));
   if (!target || !target->selectable) {
     const auto why = target ? refusal{codes::cannot, "Not a mailbox that holds messages"} : refusal_of_target(target.error());
@@ -224,7 +235,8 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
   }
   // RFC 6851 §4.3: COPYUID goes before the EXPUNGE responses.
   if (!code.empty()) machine_.output().ok(code, "Moved");
-  co_await finish(condition::ok, "", "Moved", true, by_uid);
+  code = limited("", lowest);
+  co_await finish(condition::ok, code, "Moved", true, by_uid);
 }
 
 base::task<void> session::run(const wire::expunge_command& command) {
@@ -233,11 +245,15 @@ base::task<void> session::run(const wire::expunge_command& command) {
     co_return;
   }
   std::optional<mail::uid_set> uids;
+  std::uint32_t lowest = 0;
   const bool by_uid = command.uids.has_value();
   if (by_uid) {
     const auto what = select_messages(*command.uids, true);
     if (!what) co_return;
     uids = wire::uids_of(*announced_, what->ranges);
+    const bool alive = co_await refresh(false, true);
+    if (!alive) co_return;
+    lowest = keep_highest_deleted(*uids);
   }
   const auto removed = co_await mail().expunge(account_, selected_, std::move(uids));
   if (!removed) {
@@ -250,6 +266,7 @@ base::task<void> session::run(const wire::expunge_command& command) {
   // RFC 7162 §3.2.7.
   std::string code;
   if (machine_.is_qresync() && !removed->empty()) code = codes::highest_modseq(latest_->highest_modseq);
+  code = limited(std::move(code), lowest);
   machine_.complete(condition::ok, code, "Expunged");
 }
 

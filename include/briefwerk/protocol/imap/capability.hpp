@@ -39,6 +39,9 @@ struct server_options {
   bool login_without_tls = false;         // only what an administrator wrote into the configuration
   bool login_command = true;              // false: LOGINDISABLED after TLS as well
   std::uint64_t append_limit = base::limits::message_size;
+  // RFC 9738: messages of one command; 0: no limit. MESSAGELIMIT is of every command, SAVELIMIT of COPY and APPEND alone,
+  // and told only where there is no MESSAGELIMIT (§3).
+  std::uint32_t message_limit = 0, save_limit = 0;
   std::size_t bad_commands = base::limits::imap_bad_commands;    // in a row, then BYE
   std::size_t auth_failures = base::limits::imap_auth_failures;  // of one connection, then BYE
 };

@@ -31,6 +31,8 @@ std::string modified(const mail::uid_set& numbers);    // RFC 7162 §3.1.3
 std::string append_uid(std::uint32_t uid_validity, const mail::uid_set& uids);  // RFC 4315 §3, RFC 3502
 // Both sets in the same order (RFC 4315 §3). The numbers must be ascending in both, as stores give them.
 std::string copy_uid(std::uint32_t uid_validity, const mail::uid_set& from, const mail::uid_set& to);
+// RFC 9738 §3.1; `lowest`: the lowest UID that was dealt with, 0: none.
+std::string message_limit(std::uint32_t most, std::uint32_t lowest);
 std::string bad_url(std::string_view url);             // RFC 4469 §4.1
 std::string mailbox_id(std::string_view id);           // RFC 8474 §4.1
 inline constexpr std::string_view metadata_too_many = "METADATA TOOMANY";  // RFC 5464 §4.3

@@ -1,7 +1,7 @@
 #pragma once
 
-// A search program (RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 5032, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514 §4.4): a tree in
-// one flat list, in the order of writing. Node 0 is the conjunction of the whole program.
+// A search program (RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 5032, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514 §4.4, RFC 9738):
+// a tree in one flat list, in the order of writing. Node 0 is the conjunction of the whole program.
 
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +36,7 @@ enum class search_key : std::uint8_t {
   email_id, thread_id,               // `text`
   sequence,                          // `set` of sequence numbers
   uid,                               // `set` of UIDs
+  uid_after, uid_before,             // above, below UID `number` (RFC 9738 §3.2)
 };
 
 struct search_node {

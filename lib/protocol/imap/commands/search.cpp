@@ -6,7 +6,7 @@ namespace briefwerk::protocol::imap {
 
 namespace {
 
-enum class argument : std::uint8_t { none, text, date, number, seconds, keyword, header, set, one_key, two_keys, modseq, id };
+enum class argument : std::uint8_t { none, text, date, number, seconds, keyword, header, set, uid, one_key, two_keys, modseq, id };
 
 struct key_rule {
   std::string_view name;
@@ -60,6 +60,8 @@ constexpr key_rule keys[] = {
     {"MODSEQ", search_key::modseq, argument::modseq},
     {"EMAILID", search_key::email_id, argument::id},
     {"THREADID", search_key::thread_id, argument::id},
+    {"UIDAFTER", search_key::uid_after, argument::uid},
+    {"UIDBEFORE", search_key::uid_before, argument::uid},
 };
 
 class program_reader {
@@ -130,6 +132,7 @@ class program_reader {
   bool read_leaf(const key_rule& rule, std::size_t depth) {
     search_node node{.key = rule.key, .flags = rule.flags};
     std::uint64_t number = 0;
+    std::uint32_t uid = 0;
     if (rule.takes == argument::one_key || rule.takes == argument::two_keys) {
       const auto at = nodes_.size();
       if (!add(node) || !in_.space() || !read_key(depth + 1)) return false;
@@ -157,6 +160,10 @@ class program_reader {
         break;
       case argument::set:
         if (!in_.set(node.set)) return false;
+        break;
+      case argument::uid:
+        if (!in_.number(uid, false)) return false;
+        number = uid;
         break;
       case argument::modseq:
         if (!read_modseq(number)) return false;
