@@ -524,6 +524,7 @@ void daemon::reload() {
   if (auto opened = all.log->reopen(); !opened) {
     all.log->log(log_level::error, "log.reopen_failed", {{"reason", opened.error().message()}});
   }
+  all.filters->reload();
   if (all.tls) {
     if (auto done = all.tls->reload(); !done) {
       all.log->log(log_level::error, "tls.reload_failed", {{"reason", done.error().text}});

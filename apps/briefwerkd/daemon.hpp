@@ -21,7 +21,7 @@ class daemon {
 
   // Serves. Returns at once.
   void start();
-  // Reads the certificates again and opens the log file anew (SIGHUP).
+  // Reads the certificates and the rules about spam again, and opens the log file anew (SIGHUP).
   void reload();
   // Closes the listeners, lets sessions end for so long, then cuts them off.
   void stop(std::chrono::seconds grace);

@@ -54,7 +54,7 @@ int serve(apps::config conf) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("briefwerkd: the mail server. Stops on SIGTERM, reads certificates and opens its log anew on SIGHUP.");
+  CLI::App app("briefwerkd: the mail server. Stops on SIGTERM; reads certificates and rules about spam anew, and reopens its log, on SIGHUP.");
   std::string file;
   bool check = false, schema = false;
   app.add_option("--config", file, "Configuration, JSON with comments");

@@ -13,6 +13,7 @@
 
 #include "apps/config/fields.hpp"
 #include "apps/filter/options.hpp"
+#include "apps/filter/spam_rules.hpp"
 #include "briefwerk/mail/address.hpp"
 
 namespace briefwerk::apps {
@@ -323,6 +324,9 @@ std::vector<config_error> check_environment(const config& conf) {
     const std::string where = "/tls/certificates/" + std::to_string(index++);
     if (::access(one.certificate.c_str(), R_OK) != 0) errors.push_back({where + "/certificate", "cannot read " + one.certificate});
     if (::access(one.key.c_str(), R_OK) != 0) errors.push_back({where + "/key", "cannot read " + one.key});
+  }
+  if (conf.filter.spam.enabled) {
+    if (std::string wrong = wrong_spam_rules(conf.filter.spam); !wrong.empty()) errors.push_back({"/filter/spam", wrong});
   }
   if (::access(conf.data.c_str(), F_OK) != 0) errors.push_back({"/data", "no such folder: " + conf.data});
   if (!conf.user.empty() && !::getpwnam(conf.user.c_str())) errors.push_back({"/user", "no such user: " + conf.user});

@@ -102,6 +102,29 @@ struct virus_config {
   std::string infected = "reject", encrypted = "tag", too_large = "reject", failure = "defer";
 };
 
+struct spam_score_config {
+  std::string rule;
+  double score = 0;
+};
+
+struct classifier_config {
+  bool enabled = true;
+  double score = 5;
+  bool users = true;
+  bool share = true;
+  std::uint64_t least_messages = 20;
+  std::uint64_t entries = 2000000;
+  std::uint64_t lifetime_days = 400;
+  std::uint64_t queue = 10000;
+};
+
+struct spam_config {
+  bool enabled = false;
+  std::string rules;  // empty: those that the program has
+  std::vector<spam_score_config> scores;
+  classifier_config classifier;
+};
+
 struct filter_config {
   double junk_score = 5, reject_score = 0;
   std::vector<stage_config> stages;
@@ -110,6 +133,7 @@ struct filter_config {
   rate_config rate;
   content_config content;
   virus_config virus;
+  spam_config spam;
 };
 
 }  // namespace briefwerk::apps

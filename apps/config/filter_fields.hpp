@@ -9,7 +9,7 @@ namespace briefwerk::apps {
 
 template <class Visitor>
 void describe(Visitor& v, stage_config& c) {
-  v.text("name", c.name, "Which stage: dns_lists, rate, greylist, content, virus, or another that this server has.", needed::yes);
+  v.text("name", c.name, "Which stage: dns_lists, rate, greylist, content, virus, spam, or another that this server has.", needed::yes);
   v.choice("failure", c.failure, {"defer", "open"}, "What a failure, or no answer in time, counts as: come again later, or no objection.");
   v.choice("only", c.only, {"both", "inbound", "submission"}, "Mail from other servers, mail from users, or both.");
   v.number("limit_ms", c.limit_ms, 0, 600000, "Milliseconds for one question to the stage; 0: no limit.");
@@ -137,6 +137,32 @@ void describe(Visitor& v, virus_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, spam_score_config& c) {
+  v.text("rule", c.rule, "Name of a rule.", needed::yes);
+  v.decimal("score", c.score, -1000, 1000, "Its points, instead of those in the file; 0: the rule is off.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, classifier_config& c) {
+  v.flag("enabled", c.enabled, "Let the classifier's opinion count, once it has learned enough.");
+  v.decimal("score", c.score, 0, 1000, "Points where it takes a message for spam; at most twice as many where it is sure, and as many below nothing where it is sure of the contrary.");
+  v.flag("users", c.users, "Learn from users who move mail into and out of their mailbox for junk by IMAP, or mark it with $Junk and $NotJunk.");
+  v.flag("share", c.share, "What one account's user teaches counts for all, less than what their own users teach.");
+  v.number("least_messages", c.least_messages, 1, 100000, "No opinion before so many messages of either kind.");
+  v.number("entries", c.entries, 10000, 1000000000, "Counts kept at most, of all accounts, about 64 octets of memory each; what was not met for longest goes.");
+  v.number("lifetime_days", c.lifetime_days, 1, 3650, "So long after the last message that brought it a count is forgotten.");
+  v.number("queue", c.queue, 1, 10000000, "Messages that wait to be learned; of more nothing is learned.");
+}
+
+template <class Visitor>
+void describe(Visitor& v, spam_config& c) {
+  v.flag("enabled", c.enabled, "Judge mail from other servers by rules and by what users taught.");
+  v.text("rules", c.rules, "File of rules, as spam-rules.json beside the schema shows; read again on SIGHUP. Empty: just those.");
+  v.objects("scores", c.scores, "Points of single rules.");
+  v.object("classifier", c.classifier, "What learns from users and from briefwerkctl spam learn.");
+}
+
+template <class Visitor>
 void describe(Visitor& v, filter_config& c) {
   v.decimal("junk_score", c.junk_score, 0, 1000, "A message whose scores come to this is junk; 0: none is by its score.");
   v.decimal("reject_score", c.reject_score, 0, 1000, "A message whose scores come to this is refused; 0: none is by its score.");
@@ -146,6 +172,7 @@ void describe(Visitor& v, filter_config& c) {
   v.object("rate", c.rate, "Rate limits.");
   v.object("content", c.content, "Rules about senders, recipients, attachments and header fields.");
   v.object("virus", c.virus, "Scans for malware.");
+  v.object("spam", c.spam, "Points for spam.");
 }
 
 }  // namespace briefwerk::apps

@@ -27,11 +27,23 @@ class kept_rows final : public filter::state_store {
  public:
   explicit kept_rows(store::state_rows& rows) : rows_(rows) {}
   base::status load(const std::function<void(std::string_view, std::string_view)>& each) override { return rows_.load(each); }
-  void put(std::string key, std::string value) override { rows_.put(std::move(key), std::move(value)); }
-  void erase(std::string key) override { rows_.erase(std::move(key)); }
+  void put(std::string key, std::string value) override {
+    make_room();
+    rows_.put(std::move(key), std::move(value));
+  }
+  void erase(std::string key) override {
+    make_room();
+    rows_.erase(std::move(key));
+  }
 
  private:
+  // What changes at once may be more than the rows let wait.
+  void make_room() {
+    if (++waiting_ % (base::limits::state_pending / 4) == 0) (void)rows_.flush();
+  }
+
   store::state_rows& rows_;
+  std::size_t waiting_ = 0;
 };
 
 std::string score_text(double score) {
@@ -79,6 +91,7 @@ filter_chain::filter_chain(const config& conf, filter_parts parts)
               .reject_score = conf.filter.reject_score}) {}
 
 filter_chain::~filter_chain() {
+  if (spam_) spam_->stop();
   saver_ = {};
   save();
 }
@@ -147,11 +160,36 @@ net::explained<void> filter_chain::build(const config& conf) {
     if (!stage) return std::unexpected(net::explained_error{stage.error(), "/filter/content: " + wrong});
     add(std::move(*stage), all, {});
   }
+  if (all.spam.enabled) {
+    if (auto built = build_spam(conf); !built) return built;
+  }
   if (all.virus.scanner != "none") add(make_virus_stage(conf, parts_.infected), all, usual_virus_options(all.virus));
   return {};
 }
 
+// What is refused anyway is not judged.
+net::explained<void> filter_chain::build_spam(const config& conf) {
+  const auto key = derived_key(conf.data, parts_.crypto, "tokens of the spam classifier");
+  if (!key) return std::unexpected(key.error());
+  auto made = spam_filter::create(conf.filter.spam, *key, parts_.store, parts_.log, parts_.metrics);
+  if (!made) return std::unexpected(made.error());
+  spam_ = std::move(*made);
+  if (spam_->classifier() != nullptr) {
+    if (auto loaded = keep(spam_->classifier()->state(), "spam"); !loaded) return loaded;
+  }
+  add(spam_->stage(), conf.filter,
+      {.on_failure = filter::failure_mode::open,
+       .only = filter::scope::inbound,
+       .after = {"mailauth", "dns_lists", "rate", "greylist", "content"}});
+  return {};
+}
+
+void filter_chain::reload() {
+  if (spam_) spam_->reload();
+}
+
 void filter_chain::start() {
+  if (spam_) spam_->start();
   if (kept_.empty()) return;
   saver_ = std::jthread([this](std::stop_token stop) {
     while (!stop.stop_requested()) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "apps/config/config.hpp"
+#include "apps/filter/spam_filter.hpp"
 #include "briefwerk/base/crypto.hpp"
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/metrics.hpp"
@@ -48,9 +49,12 @@ class filter_chain {
   filter_chain(const filter_chain&) = delete;
 
   const filter::chain& chain() const noexcept { return chain_; }
+  spam_filter* spam() noexcept { return spam_.get(); }  // null: switched off
 
-  // Writes changes of the state behind, on a thread of its own.
+  // Writes changes of the state behind, and learns, on threads of its own.
   void start();
+  // Reads the rules about spam anew.
+  void reload();
   // Asks the lists in DNS for their test entries and logs which do not work.
   base::task<void> check_lists() const;
 
@@ -62,6 +66,7 @@ class filter_chain {
 
   filter_chain(const config& conf, filter_parts parts);
   net::explained<void> build(const config& conf);
+  net::explained<void> build_spam(const config& conf);
   net::explained<void> keep(filter::kept_table& table, std::string_view name);
   void add(std::shared_ptr<filter::stage> stage, const filter_config& conf, filter::stage_options usual);
   void save();
@@ -70,6 +75,7 @@ class filter_chain {
   std::optional<mailauth::public_suffix_list> suffixes_;
   filter::chain chain_;
   std::shared_ptr<filter::dns_lists> lists_;
+  std::unique_ptr<spam_filter> spam_;
   std::vector<kept> kept_;
   std::mutex mutex_;
   std::condition_variable_any waiting_;

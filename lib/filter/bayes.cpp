@@ -19,9 +19,15 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of Mur
   return x ^ x >> 33;
 }
 
-constexpr state_key row_of(const state_key& scope, token one) noexcept {
-  return {mix(one ^ scope.low), mix(one + scope.high)};
+// Rows of one scope have a part of their key in common, by which they are found to be forgotten; the rest chooses
+// their place in the table.
+constexpr unsigned common_bits = 40;
+constexpr std::uint64_t common_part(const state_key& key) noexcept { return key.low >> (64 - common_bits); }
+
+constexpr state_key row_of(const state_key& scope, std::uint64_t low, std::uint64_t high) noexcept {
+  return {common_part(scope) << (64 - common_bits) | mix(low ^ scope.low) >> common_bits, mix(high + scope.high)};
 }
+constexpr state_key row_of(const state_key& scope, token one) noexcept { return row_of(scope, one, one); }
 
 }  // namespace
 
@@ -32,7 +38,7 @@ state_key bayes::scope_of(std::string_view account) const noexcept { return tabl
 
 state_key bayes::learned_key(std::string_view message, const state_key& scope) const {
   const base::hash128 id = identity_of(message, key_);
-  return {mix(id.low ^ scope.low), mix(id.high ^ scope.high)};
+  return row_of(scope, id.low, id.high);
 }
 
 bayes::totals bayes::totals_of(const state_key& scope, std::int64_t now) const {
@@ -89,6 +95,11 @@ bool bayes::unlearn(std::string_view message, std::string_view account, std::int
   table_.erase(id);
   count_all(tokens_of(message, key_), before->spam != 0 ? kind_of_mail::spam : kind_of_mail::ham, -1, scope, now);
   return true;
+}
+
+std::size_t bayes::forget(std::string_view account) {
+  const std::uint64_t meant = common_part(scope_of(account));
+  return table_.erase_if([meant](const state_key& key) { return common_part(key) == meant; });
 }
 
 double bayes::evidence_of(std::span<const token> tokens, std::string_view account, std::int64_t now) const {

@@ -3,62 +3,15 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <iterator>
 #include <utility>
 
-#include "briefwerk/filter/auth_facts.hpp"
 #include "briefwerk/filter/links.hpp"
-#include "briefwerk/mail/header.hpp"
-#include "briefwerk/mail/mime.hpp"
+#include "briefwerk/filter/mail_authentication.hpp"
+#include "filter/spam_tests.hpp"
 
 namespace briefwerk::filter {
 namespace {
-
-using mailauth::outcome;
-
-// A message as the rules look at it.
-struct looked_at {
-  explicit looked_at(std::string_view octets, const auth_facts& known) : header(octets), tree(octets), auth(known) {}
-  mail::header_block header;
-  mail::mime_tree tree;
-  const auth_facts& auth;
-};
-
-bool is_html_only(const looked_at& m) {
-  const auto any = [&](std::string_view subtype) {
-    return std::ranges::any_of(m.tree.parts(), [&](const auto& part) { return m.tree.is(part, "text", subtype); });
-  };
-  return any("html") && !any("plain");
-}
-
-bool is_loud(const looked_at& m) {
-  const std::string subject = mail::decode_text(m.header.value("Subject"));
-  const auto letters = std::ranges::count_if(subject, [](char c) { return c >= 'A' && c <= 'Z'; });
-  return letters >= 8 && std::ranges::none_of(subject, [](char c) {
-           return (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80;
-         });
-}
-
-using test_function = bool (*)(const looked_at&);
-constexpr std::pair<std::string_view, test_function> tests[] = {
-    {"no_date", [](const looked_at& m) { return m.header.count("Date") == 0; }},
-    {"no_message_id", [](const looked_at& m) { return m.header.count("Message-ID") == 0; }},
-    {"no_subject", [](const looked_at& m) { return m.header.count("Subject") == 0; }},
-    {"no_from", [](const looked_at& m) { return m.header.count("From") == 0; }},
-    {"html_only", is_html_only},
-    {"loud_subject", is_loud},
-    {"spf_fail", [](const looked_at& m) { return m.auth.spf == outcome::fail; }},
-    {"dkim_pass", [](const looked_at& m) { return !m.auth.dkim_domains.empty(); }},
-    {"dmarc_pass", [](const looked_at& m) { return m.auth.dmarc == outcome::pass; }},
-    {"dmarc_fail", [](const looked_at& m) { return m.auth.dmarc == outcome::fail; }},
-};
-
-test_function find_test(std::string_view name) {
-  const auto found = std::ranges::find(tests, name, &std::pair<std::string_view, test_function>::first);
-  return found == std::end(tests) ? nullptr : found->second;
-}
 
 std::string points_text(double points) {
   char text[32];
@@ -72,87 +25,113 @@ bool is_name(std::string_view name) noexcept {
   });
 }
 
-}  // namespace
-
-std::span<const std::string_view> spam_tests() noexcept {
-  static constexpr auto names = [] {
-    std::array<std::string_view, std::size(tests)> out;
-    std::ranges::transform(tests, out.begin(), &std::pair<std::string_view, test_function>::first);
-    return out;
-  }();
-  return names;
+std::unique_ptr<re2::RE2> pattern_of(const std::string& text) {
+  re2::RE2::Options how(re2::RE2::Quiet);
+  how.set_max_mem(1 << 20);  // of each pattern's automata
+  return std::make_unique<re2::RE2>(text, how);
 }
 
-struct spam_stage::compiled {
-  struct rule {
-    test_function test = nullptr;
-    std::unique_ptr<re2::RE2> pattern;  // null where there is a test
-  };
-  std::vector<rule> all;  // one for each of options_.rules
+}  // namespace
 
-  static bool is_hit(const spam_rule& what, const rule& by, const looked_at& m, const std::vector<std::string>& hosts) {
-    if (by.test != nullptr) return by.test(m);
+struct spam_stage::compiled {
+  spam_rule what;
+  spam_test_function test = nullptr;
+  std::unique_ptr<re2::RE2> pattern{};  // null where there is a test
+  base::counter* hits = nullptr;
+
+  bool asks_links() const { return what.links || needs_links(what.test); }
+  bool is_hit(const looked_at& m) const {
+    if (test != nullptr) return test(m);
     if (what.links) {
-      return std::ranges::any_of(hosts, [&](const auto& host) { return re2::RE2::PartialMatch(host, *by.pattern); });
+      return std::ranges::any_of(m.hosts, [&](const auto& host) { return re2::RE2::PartialMatch(host, *pattern); });
     }
     return std::ranges::any_of(m.header.fields(), [&](const mail::header_field& field) {
       return mail::equals_ignoring_case(field.name, what.field) &&
-             re2::RE2::PartialMatch(mail::decode_text(field.value), *by.pattern);
+             re2::RE2::PartialMatch(mail::decode_text(field.value), *pattern);
     });
   }
 };
 
-spam_stage::spam_stage(spam_options options, const base::clock& clock, std::unique_ptr<compiled> rules)
+spam_stage::spam_stage(spam_options options, const base::clock& clock, rule_set rules)
     : options_(std::move(options)), clock_(clock), rules_(std::move(rules)) {}
 spam_stage::~spam_stage() = default;
 
-base::result<std::shared_ptr<spam_stage>> spam_stage::create(spam_options options, const base::clock& clock,
-                                                             std::string& wrong) {
-  auto made = std::make_unique<compiled>();
-  re2::RE2::Options how(re2::RE2::Quiet);
-  how.set_max_mem(1 << 20);  // of each pattern's automata
-  for (const spam_rule& one : options.rules) {
-    compiled::rule rule;
-    const int places = !one.test.empty() + !one.field.empty() + one.links;
-    if (!is_name(one.name)) {
-      wrong = "\"" + one.name + "\" is no name of a rule";
+base::result<spam_stage::rule_set> spam_stage::compile(std::vector<spam_rule> rules, base::metrics* metrics,
+                                                       std::string& wrong) {
+  std::vector<compiled> made;
+  for (spam_rule& one : rules) {
+    compiled rule{.what = std::move(one)};
+    const spam_rule& what = rule.what;
+    const int places = !what.test.empty() + !what.field.empty() + what.links;
+    if (!is_name(what.name)) {
+      wrong = "\"" + what.name + "\" is no name of a rule";
     } else if (places != 1) {
-      wrong = "the rule " + one.name + " needs one of a test, a field and links";
-    } else if (!one.test.empty()) {
-      rule.test = find_test(one.test);
-      if (rule.test == nullptr) wrong = "the rule " + one.name + ": there is no test \"" + one.test + "\"";
+      wrong = "the rule " + what.name + " needs one of a test, a field and links";
+    } else if (!what.test.empty()) {
+      rule.test = find_spam_test(what.test);
+      if (rule.test == nullptr) wrong = "the rule " + what.name + ": there is no test \"" + what.test + "\"";
     } else {
-      rule.pattern = std::make_unique<re2::RE2>(one.pattern, how);
-      if (!rule.pattern->ok()) wrong = "the pattern of the rule " + one.name + ": " + rule.pattern->error();
+      rule.pattern = pattern_of(what.pattern);
+      if (!rule.pattern->ok()) wrong = "the pattern of the rule " + what.name + ": " + rule.pattern->error();
     }
     if (!wrong.empty()) return base::fail(base::errc::malformed);
-    made->all.push_back(std::move(rule));
+    if (metrics != nullptr) rule.hits = &metrics->get_counter("spam.rule." + what.name);
+    made.push_back(std::move(rule));
   }
-  return std::shared_ptr<spam_stage>(new spam_stage(std::move(options), clock, std::move(made)));
+  return std::make_shared<const std::vector<compiled>>(std::move(made));
 }
+
+base::result<std::shared_ptr<spam_stage>> spam_stage::create(spam_options options, const base::clock& clock,
+                                                             std::string& wrong) {
+  auto rules = compile(std::exchange(options.rules, {}), options.metrics, wrong);
+  if (!rules) return base::fail(rules.error());
+  return std::shared_ptr<spam_stage>(new spam_stage(std::move(options), clock, std::move(*rules)));
+}
+
+base::status spam_stage::set_rules(std::vector<spam_rule> rules, std::string& wrong) {
+  auto made = compile(std::move(rules), options_.metrics, wrong);
+  if (!made) return base::fail(made.error());
+  std::lock_guard lock(mutex_);
+  rules_ = std::move(*made);
+  return {};
+}
+
+spam_stage::rule_set spam_stage::rules() const {
+  std::lock_guard lock(mutex_);
+  return rules_;
+}
+
+std::size_t spam_stage::rule_count() const { return rules()->size(); }
 
 base::task<verdict> spam_stage::message(session_facts& session, const mail::smtp_envelope& envelope,
                                         const message_facts& message) {
-  const looked_at m(message.octets, auth_facts_of(session));
-  const bool asks_links = std::ranges::any_of(options_.rules, &spam_rule::links);
-  const std::vector<std::string> hosts = asks_links ? link_hosts(message.octets) : std::vector<std::string>();
+  const rule_set rules = this->rules();
+  looked_at m{.header = mail::header_block(message.octets),
+              .tree = mail::mime_tree(message.octets),
+              .session = session,
+              .auth = auth_facts_of(session),
+              .checked = mail_authentication_of(session) != nullptr,
+              .hosts = {},
+              .now = std::chrono::floor<std::chrono::seconds>(clock_.now())};
+  if (std::ranges::any_of(*rules, &compiled::asks_links)) m.hosts = link_hosts(message.octets);
   double sum = 0;
   std::string hits;
   const auto hit = [&](std::string_view rule, double points) {
     sum += points;
     hits.append(" ").append(rule).append("=").append(points_text(points));
   };
-  for (std::size_t i = 0; i < options_.rules.size(); ++i) {
-    const spam_rule& rule = options_.rules[i];
-    if (compiled::is_hit(rule, rules_->all[i], m, hosts)) hit(rule.name, rule.score);
+  for (const compiled& rule : *rules) {
+    if (!rule.is_hit(m)) continue;
+    hit(rule.what.name, rule.what.score);
+    if (rule.hits != nullptr && !session.trial) rule.hits->add();
   }
   if (options_.classifier) {
     std::string account;
     if (options_.account_of && envelope.recipients.size() == 1) {
-      account = options_.account_of(envelope.recipients.front().address);
+      account = co_await options_.account_of(envelope.recipients.front().address);
     }
-    const std::int64_t now = std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
-    const bayes::opinion said = options_.classifier->judge(message.octets, account, now);
+    const bayes::opinion said =
+        options_.classifier->judge(message.octets, account, m.now.time_since_epoch().count());
     const double worth = options_.classifier_score;
     if (said.known) hit("classifier", worth * std::clamp(said.evidence / bayes::spam_evidence, -1.0, 2.0));
   }

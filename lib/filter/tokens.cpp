@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "briefwerk/base/limits/filter.hpp"
 #include "briefwerk/filter/links.hpp"
@@ -141,12 +142,16 @@ std::string shape_of(std::string_view text) {
   return out;
 }
 
+// RFC 5321 §4.4: who delivers a message at last begins it with Return-Path and a Received of his own. Before its
+// delivery it has neither.
 void add_header(collector& out, std::string_view message) {
   mail::header_reader reader(message);
-  std::string previous;
-  for (mail::header_field field; reader.next(field);) {
+  bool first = true, delivered = false;
+  for (mail::header_field field; reader.next(field); first = false) {
+    if (first) delivered = equals_ignoring_case(field.name, "Return-Path");
     if (is_added_on_arrival(field.name)) continue;
     if (equals_ignoring_case(field.name, "Received")) {
+      if (std::exchange(delivered, false)) continue;
       add_received(out, field.value);
       continue;
     }

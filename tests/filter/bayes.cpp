@@ -80,7 +80,7 @@ TEST_CASE("tokens: a delivery changes nothing") {
   const std::string message = letter("hello", "see you at noon");
   const std::string delivered =
       "Return-Path: <ann@example.org>\r\nAuthentication-Results: mx.example.net; spf=pass\r\nX-Spam-Flag: YES\r\n"
-      "X-Briefwerk-Spam: 7.1\r\n" +
+      "X-Briefwerk-Spam: 7.1\r\nReceived: from relay.example.org ([192.0.2.1])\r\n by mx.example.net; today\r\n" +
       message;
   CHECK(tokens_of(message, key) == tokens_of(delivered, key));
   CHECK(identity_of(message, key) == identity_of(delivered, key));
@@ -154,6 +154,23 @@ TEST_CASE("bayes: an account's own over the shared prior") {
   for (int i = 200; i < 220; ++i) one.learn(spam(i), kind_of_mail::ham, "ann", now);
   CHECK_MESSAGE(one.judge(spam(99), "ann", now).spam < 0.5, "she wants them");
   CHECK_MESSAGE(one.judge(spam(99), "bob", now).spam > 0.95, "he has said nothing");
+}
+
+TEST_CASE("bayes: what an account taught is forgotten, and nothing else") {
+  trained one(10);
+  for (int i = 200; i < 220; ++i) one.learn(spam(i), kind_of_mail::ham, "ann", now);
+  one.learn(spam(200), kind_of_mail::ham, "bob", now);
+  const auto before = one.size();
+  testing::memory_store rows;
+  one.state().save(rows, now);
+  CHECK(one.forget("ann") > 20);
+  CHECK(one.forget("ann") == 0);
+  CHECK(one.learned("ann", now).ham == 0);
+  CHECK(one.learned("bob", now).ham == 1);
+  CHECK(one.judge(spam(99), "ann", now).spam > 0.95);
+  one.state().save(rows, now);
+  CHECK_MESSAGE(rows.kept.size() < before, "the rows are gone as well");
+  CHECK_MESSAGE(one.learn(spam(200), kind_of_mail::ham, "ann", now), "a new beginning");
 }
 
 TEST_CASE("bayes: what is judged well is not counted") {

@@ -52,6 +52,11 @@ class bayes {
   };
   totals learned(std::string_view account, std::int64_t now) const;
 
+  // All that an account has taught itself, or all that is shared (""). Looks at each entry of the table. Answers how
+  // many counts went.
+  std::size_t forget(std::string_view account);
+  std::size_t size() const { return table_.size(); }  // entries, of bayes_options::entries
+
   kept_table& state() noexcept { return table_; }
 
  private:

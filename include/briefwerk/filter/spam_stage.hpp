@@ -6,13 +6,16 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "briefwerk/base/clock.hpp"
+#include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/result.hpp"
+#include "briefwerk/base/task.hpp"
 #include "briefwerk/filter/bayes.hpp"
 #include "briefwerk/filter/stage.hpp"
 
@@ -27,9 +30,12 @@ struct spam_rule {
   double score = 0;
 };
 
-// no_date, no_message_id, no_subject, no_from, html_only, loud_subject (no lower-case letter in it), spf_fail,
-// dkim_pass, dmarc_pass, dmarc_fail. The last four need a stage that checks before this one (auth_facts.hpp).
-std::span<const std::string_view> spam_tests() noexcept;
+// What a rule can test that no pattern of a field can. Names and meanings; those about authentication need a stage that
+// checks before this one (auth_facts.hpp), and never hit where it did not.
+struct spam_test {
+  std::string_view name, meaning;
+};
+std::span<const spam_test> spam_tests() noexcept;
 
 struct spam_options {
   std::vector<spam_rule> rules;
@@ -38,13 +44,15 @@ struct spam_options {
   std::shared_ptr<const bayes> classifier;
   double classifier_score = 5;
   // Whose own teaching counts for a recipient; not set, for several recipients, or "": what all share.
-  std::function<std::string(const mail::mailbox_address&)> account_of{};
+  std::function<base::task<std::string>(mail::mailbox_address)> account_of{};
   std::string field = "X-Briefwerk-Spam";  // "7.5 loud_subject=2.5 classifier=5.0"; empty: none
+  base::metrics* metrics = nullptr;        // spam.rule.<name>, how often each spoke; null: not counted
 };
 
+// Thread-safe.
 class spam_stage final : public stage {
  public:
-  // errc::malformed: `wrong` says which rule cannot be used, and why. The clock outlives the stage.
+  // errc::malformed: `wrong` says which rule cannot be used, and why. References and pointers outlive the stage.
   static base::result<std::shared_ptr<spam_stage>> create(spam_options options, const base::clock& clock,
                                                           std::string& wrong);
   ~spam_stage() override;
@@ -54,13 +62,21 @@ class spam_stage final : public stage {
   base::task<verdict> message(session_facts& session, const mail::smtp_envelope& envelope,
                               const message_facts& message) override;
 
+  // Other rules from now on; messages under way keep theirs. Errors as of create(): then the rules stay as they are.
+  base::status set_rules(std::vector<spam_rule> rules, std::string& wrong);
+  std::size_t rule_count() const;
+
  private:
   struct compiled;
-  spam_stage(spam_options options, const base::clock& clock, std::unique_ptr<compiled> rules);
+  using rule_set = std::shared_ptr<const std::vector<compiled>>;
+  spam_stage(spam_options options, const base::clock& clock, rule_set rules);
+  static base::result<rule_set> compile(std::vector<spam_rule> rules, base::metrics* metrics, std::string& wrong);
+  rule_set rules() const;
 
-  spam_options options_;
+  const spam_options options_;  // but for its rules
   const base::clock& clock_;
-  std::unique_ptr<compiled> rules_;
+  mutable std::mutex mutex_;
+  rule_set rules_;
 };
 
 }  // namespace briefwerk::filter

@@ -105,6 +105,23 @@ class state_table final : public kept_table {
     at->dirty = true;
   }
 
+  // Erases each entry whose key is meant; a stripe at a time under its lock.
+  template <class Meant>
+  std::size_t erase_if(Meant meant) {
+    std::size_t count = 0;
+    for (stripe& in : stripes_) {
+      std::lock_guard lock(in.mutex);
+      for (slot& one : in.slots) {
+        if (!one.used || one.value.expires == 0 || !meant(one.key)) continue;
+        ++count;
+        one.value = Value{};
+        if (!one.dirty) in.dirty.push_back(one.key);
+        one.dirty = true;
+      }
+    }
+    return count;
+  }
+
   // use(key, value) for each entry that has not expired, a stripe at a time under its lock: use() must not call the table.
   template <class Use>
   void for_each(std::int64_t now, Use use) const {

@@ -27,7 +27,10 @@ bool is_own_set(std::string_view value, const std::vector<unsigned>& own) {
 bool is_forged(const mail::header_field& field, const forgery_rules& rules) {
   // RFC 5321 §4.4: Return-Path is of the server that delivers.
   if (equals_ignoring_case(field.name, "Return-Path")) return true;
-  if (rules.from_outside && begins_with_ignoring_case(field.name, "X-Spam-")) return true;
+  if (rules.from_outside && (begins_with_ignoring_case(field.name, "X-Spam-") ||
+                             begins_with_ignoring_case(field.name, "X-Briefwerk-"))) {
+    return true;
+  }
   if (equals_ignoring_case(field.name, "Authentication-Results"))
     return mailauth::claims_authserv_id(field.value, rules.authserv_id);
   if (!is_arc_results(field)) return false;

@@ -11,7 +11,7 @@
 namespace briefwerk::server {
 
 struct forgery_rules {
-  bool from_outside = true;      // X-Spam-…: our own verdict is not for the sender to write
+  bool from_outside = true;      // X-Spam-…, X-Briefwerk-…: our own verdict is not for the sender to write
   std::string_view authserv_id;  // Authentication-Results with our name (RFC 8601 §5)
   // Instances of ARC sets that this server made: their ARC-Authentication-Results stay, all others with our name go.
   std::vector<unsigned> own_arc_sets;
