@@ -19,6 +19,8 @@
 
 namespace briefwerk::apps {
 
+class spam_filter;
+
 class admin {
  public:
   // References outlive this. `metrics` null: no server runs. `queue_changed` is called after a command that makes
@@ -31,6 +33,9 @@ class admin {
     guard_ = guard;
     nft_ = std::move(nft);
   }
+
+  // For the commands about spam, and for what goes with an account. It outlives this; null: there is none.
+  void set_spam(spam_filter* spam) { spam_ = spam; }
 
   // One request, one answer; both without line ends. Answers never hold credentials, nor content of messages but for
   // mailbox.export and quarantine.show.
@@ -45,6 +50,7 @@ class admin {
   server::login_guard* guard_ = nullptr;
   server::nft_options nft_;
   const filter::chain* chain_;
+  spam_filter* spam_ = nullptr;
 };
 
 }  // namespace briefwerk::apps

@@ -28,6 +28,7 @@ struct context {
   server::login_guard* guard;     // null: there is none
   const server::nft_options& nft;
   const filter::chain* chain;      // null: not at hand
+  spam_filter* spam;               // null: switched off
 };
 
 // A key of the request; refused where it is missing or of another type.
@@ -83,6 +84,10 @@ base::task<json> quarantine_release(const context& with, const json& request);
 base::task<json> quarantine_delete(const context& with, const json& request);
 
 base::task<json> filter_test(const context& with, const json& request);
+
+base::task<json> spam_learn(const context& with, const json& request);
+base::task<json> spam_status(const context& with, const json& request);
+base::task<json> spam_forget(const context& with, const json& request);
 
 base::task<json> status(const context& with, const json& request);
 

@@ -1,4 +1,5 @@
 #include "apps/admin/commands.hpp"
+#include "apps/filter/spam_filter.hpp"
 #include "briefwerk/server/passwords.hpp"
 
 namespace briefwerk::apps::commands {
@@ -123,6 +124,7 @@ base::task<json> account_delete(const context& with, const json& request) {
   check(done, value.login);
   done = co_await with.store.mailboxes().remove_account(value.id);
   check(done, value.login);
+  if (with.spam != nullptr && with.spam->trainer() != nullptr) with.spam->trainer()->forget(value.id);
   co_return json{{"address", value.login}};
 }
 

@@ -64,6 +64,7 @@ class on_the_store final : public connection {
         store_->signing_keys(), *resolver_, *crypto_, base::system_clock(),
         delivery::key_ring_options{.overlap = std::chrono::days(conf.signing.overlap_days)});
     commands_ = std::make_unique<admin>(*store_, *crypto_, *keys_, nullptr, [] {}, &chain_->chain());
+    commands_->set_spam(chain_->spam());
     if (!conf.login_guard.enabled) return;
     auto guard = open_guard(conf, *store_, *crypto_, base::null_log(), nullptr);
     if (!guard) throw failure(guard.error().text);

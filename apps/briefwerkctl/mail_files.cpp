@@ -246,6 +246,24 @@ class maildir_writer final : public mail_writer {
 
 }  // namespace
 
+void read_messages(const std::string& path, const std::function<void(filed_message)>& use) {
+  if (fs::is_directory(fs::path(path) / "cur")) return read_maildir(path, use);
+  if (fs::is_directory(path)) {
+    std::vector<std::string> files;
+    for (const auto& entry : fs::directory_iterator(path)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    for (const std::string& file : files) read_messages(file, use);
+    return;
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw failure("cannot read " + path);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (text.starts_with("From ")) return read_mbox(path, use);
+  use({to_crlf(text), {}, 0});
+}
+
 void read_mail(const std::string& path, const std::function<void(filed_message)>& use) {
   if (fs::is_directory(path)) read_maildir(path, use);
   else read_mbox(path, use);

@@ -19,6 +19,9 @@ struct filed_message {
 // Calls `use` for each message of an mbox file or a Maildir folder, whichever `path` is. Throws failure.
 void read_mail(const std::string& path, const std::function<void(filed_message)>& use);
 
+// The same for messages in whatever they are: an mbox file, a Maildir, a folder with a message in each file, one message.
+void read_messages(const std::string& path, const std::function<void(filed_message)>& use);
+
 class mail_writer {
  public:
   virtual ~mail_writer() = default;

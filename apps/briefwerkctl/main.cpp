@@ -411,6 +411,7 @@ int main(int argc, char** argv) {
   add_ban(app, with);
   add_dmarc(app, with);
   add_filter(app, with);
+  add_spam(app, with);
   add_dkim(app, with);
   add_dns(app, with);
   add_verify(app, with);

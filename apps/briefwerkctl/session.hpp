@@ -36,5 +36,6 @@ struct session {
 // Sub-commands of files of their own.
 void add_filter(CLI::App& app, session& with);
 void add_quarantine(CLI::App& app, session& with);
+void add_spam(CLI::App& app, session& with);
 
 }  // namespace briefwerk::apps::ctl

@@ -284,6 +284,12 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   made.log = log.get();
   made.metrics = &metrics;
   made.name = name;
+  if (spam_filter* const spam = filters->spam(); spam != nullptr && spam->learns_from_users()) {
+    made.reported = [spam](server::junk_report what) {
+      spam->trainer()->report(std::move(what.account), std::move(what.messages),
+                              what.junk ? filter::kind_of_mail::spam : filter::kind_of_mail::ham);
+    };
+  }
   if (!conf.administrator.empty()) made.administrator = "mailto:" + conf.administrator;
   made.idle_deadline = std::chrono::minutes(conf.limits.imap_idle_minutes);
   return made;
@@ -379,6 +385,7 @@ net::explained<void> daemon::impl::assemble() {
   if (auto done = open_dmarc_reports(); !done) return done;
   administration = std::make_unique<admin>(*store, *crypto, *keys, &metrics, [this] { runner->wake(); }, &filters->chain());
   administration->set_guard(guard.get(), to_nft_options(conf));
+  administration->set_spam(filters->spam());
   auto listening = control_server::create(conf.control_path(), *administration, *log);
   if (!listening) return std::unexpected(listening.error());
   control = std::move(*listening);

@@ -57,7 +57,7 @@ void spam_trainer::report(store::account_id account, std::vector<store::blob_ref
 base::task<std::uint64_t> spam_trainer::learn(std::string account, std::vector<std::string> messages, kind_of_mail as) {
   if (!thread_.joinable()) {  // a tool, which has nothing else to do
     std::uint64_t count = 0;
-    for (const std::string& one : messages) count += teach_one(one, account, as);
+    for (const std::string& one : messages) count += teach_one(one, account, as, account.empty());
     co_return count;
   }
   const auto learned = co_await base::wait_for<base::result<std::uint64_t>>([&](auto done) {
@@ -72,6 +72,20 @@ base::task<std::uint64_t> spam_trainer::learn(std::string account, std::vector<s
     news_.notify_one();
   });
   co_return learned.value_or(0);
+}
+
+std::size_t spam_trainer::forget(const std::string& account) {
+  {
+    std::lock_guard lock(mutex_);
+    for (lesson& one : lessons_) {
+      if (one.account != account || one.done) continue;
+      waiting_ -= one.stored.size();
+      add(counted_.waiting, -static_cast<std::int64_t>(one.stored.size()));
+      one.stored.clear();
+    }
+  }
+  std::lock_guard one(teaching_);
+  return by_.forget(account);
 }
 
 void spam_trainer::run(const std::stop_token& stop) {
@@ -104,20 +118,21 @@ void spam_trainer::teach(lesson what, const std::stop_token& stop, steady::time_
     }
     const auto octets = base::sync_wait(mail_.read(one));
     if (octets) {
-      teach_one(octets->view(), what.account, what.as);
+      teach_one(octets->view(), what.account, what.as, options_.share);
     } else {
       add(counted_.unreadable);
     }
   }
   std::uint64_t count = 0;
-  for (const std::string& one : what.messages) count += teach_one(one, what.account, what.as);
+  for (const std::string& one : what.messages) count += teach_one(one, what.account, what.as, what.account.empty());
   if (what.done) (*what.done)(count);
 }
 
-bool spam_trainer::teach_one(std::string_view message, const std::string& account, kind_of_mail as) {
+bool spam_trainer::teach_one(std::string_view message, const std::string& account, kind_of_mail as, bool share) {
+  std::lock_guard one(teaching_);
   bool changed = false;
   if (!account.empty()) changed = by_.learn(message, as, account, now());
-  if (account.empty() || options_.share) changed = by_.learn(message, as, {}, now()) || changed;
+  if (share) changed = by_.learn(message, as, {}, now()) || changed;
   add(!changed ? counted_.nothing : as == kind_of_mail::spam ? counted_.spam : counted_.ham);
   return changed;
 }

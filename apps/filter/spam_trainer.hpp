@@ -26,7 +26,7 @@ class spam_trainer {
  public:
   struct options {
     std::size_t queue = 10000;  // messages of report() that wait
-    bool share = true;          // what an account teaches counts for all as well
+    bool share = true;          // what is reported of an account counts for all as well
     base::log_sink* log = &base::null_log();
     // spam.learned.spam, .ham and .nothing, spam.training.waiting, .dropped and .unreadable; null: not counted.
     base::metrics* metrics = nullptr;
@@ -41,8 +41,12 @@ class spam_trainer {
   // Stored messages of an account that are spam, or are none. Returns at once.
   void report(store::account_id account, std::vector<store::blob_ref> messages, filter::kind_of_mail as);
 
-  // Messages as they are. Answers when they are learned: how many of them changed a count. Account "": what all share.
+  // Messages as they are, for that account alone, or for all (""). Answers when they are learned: how many of them
+  // changed a count.
   base::task<std::uint64_t> learn(std::string account, std::vector<std::string> messages, filter::kind_of_mail as);
+
+  // What was learned of the account, and what waits to be. Answers how many counts went.
+  std::size_t forget(const std::string& account);
 
  private:
   struct lesson {
@@ -59,12 +63,13 @@ class spam_trainer {
 
   void run(const std::stop_token& stop);
   void teach(lesson what, const std::stop_token& stop, std::chrono::steady_clock::time_point& deadline);
-  bool teach_one(std::string_view message, const std::string& account, filter::kind_of_mail as);
+  bool teach_one(std::string_view message, const std::string& account, filter::kind_of_mail as, bool share);
 
   filter::bayes& by_;
   store::mailbox_store& mail_;
   const options options_;
   instruments counted_;
+  std::mutex teaching_;  // one message, or all that is forgotten
   std::mutex mutex_;
   std::condition_variable_any news_;
   std::deque<lesson> lessons_;

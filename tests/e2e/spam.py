@@ -118,4 +118,185 @@ def the_file_of_rules():
     run([f"{BIN}/briefwerkd", "--check", "--config", host.config_file])
 
 
+def uids(imap, criterion="ALL"):
+    return imap.uid("SEARCH", criterion)[1][0].split()
+
+
+def seen(host):
+    """Messages that the classifier was shown, whether they taught it something or not."""
+    return sum(value for name, value in counters(host).items() if name.startswith("spam.learned."))
+
+
+def learned(host, kind, count):
+    return wait_for(f"{count} {kind} to be learned", lambda: counters(host)[f"spam.learned.{kind}"] >= count)
+
+
+def taught():
+    """A server whose alice has moved spam to Junk and marked other mail as wanted."""
+    host = server({"classifier": {"least_messages": 4}})
+    for number in range(4):
+        send(host, letter(SPAM, number, "great offer"))
+        send(host, letter(HAM, 100 + number, "minutes"))
+    imap = host.imap("alice@example.org")
+    imap.select("INBOX")
+    equal(imap.uid("MOVE", b",".join(uids(imap, 'SUBJECT "offer"')), "Junk")[0], "OK", "MOVE")
+    imap.uid("STORE", b",".join(uids(imap)), "+FLAGS.SILENT", "($NotJunk)")
+    learned(host, "spam", 4)
+    learned(host, "ham", 4)
+    return host, imap
+
+
+def places(host, user="alice@example.org"):
+    """How many messages with the newest spam's words are in the inbox and in Junk."""
+    return tuple(sum(b"lottery" in one for one in bodies(host.imap(user), box)) for box in ("INBOX", "Junk"))
+
+
+@check
+def users_teach():
+    host, imap = taught()
+    send(host, letter(SPAM, 50, "great offer"))
+    send(host, letter(HAM, 150, "minutes"))
+    equal(places(host), (0, 5), "the next one is in Junk")
+    newest = bodies(host.imap("alice@example.org"), "Junk")[-1]
+    field, = verdict_field(newest)
+    that("classifier=" in field and float(field.split()[0]) >= 5, f"the header says why: {field}")
+    imap.select("Junk")
+    that(b"$Junk" in imap.uid("FETCH", uids(imap)[-1], "(FLAGS)")[1][0], "it has $Junk")
+    send(host, letter(SPAM, 51, "great offer"), to="bob@example.org")
+    equal(places(host, "bob@example.org"), (0, 1), "what one teaches counts for all")
+
+    # She wants them after all.
+    status = host.ask("spam", "status", "--account", "alice@example.org")
+    equal((status["spam"], status["ham"]), (4, 4), "learned of her")
+    before = seen(host)
+    imap.uid("MOVE", b",".join(uids(imap)), "INBOX")
+    wait_for("her five messages", lambda: seen(host) == before + 5)
+    status = host.ask("spam", "status", "--account", "alice@example.org")
+    equal(status["spam"], 0, "what was taught as spam is taken back")
+    that(status["ham"] > 4, f"and learned as the contrary: {status}")
+    send(host, letter(SPAM, 52, "great offer"))
+    equal(places(host), (6, 0), "the next one is in her inbox")
+    log = host.log()
+    that("lottery" not in log and "great offer" not in log, "no content in the log")
+
+
+@check
+def a_restart_keeps_what_was_learned():
+    host, imap = taught()
+    host.stop()  # at once: what waits is learned and written
+    offline = host.ask("spam", "status", "--account", "alice@example.org")
+    equal((offline["spam"], offline["ham"]), (4, 4), "without a server")
+    host.start()
+    send(host, letter(SPAM, 50, "great offer"))
+    equal(places(host), (0, 5), "in Junk after the restart")
+    imap = host.imap("alice@example.org")
+    imap.select("INBOX")
+    imap.uid("STORE", "1:*", "+FLAGS", "($NotJunk)")
+    imap.uid("STORE", "1:*", "-FLAGS", "($NotJunk)")
+    before = counters(host)["spam.learned.nothing"]
+    imap.uid("STORE", "1:*", "+FLAGS", "($NotJunk)")
+    wait_for("the marks", lambda: counters(host)["spam.learned.nothing"] >= before + 4)
+    equal(host.ask("spam", "status", "--account", "alice@example.org")["ham"], 4, "nothing is learned twice, over a restart too")
+
+
+@check
+def a_copy_and_a_mark_count_once():
+    host = server({"classifier": {"least_messages": 4}})
+    send(host, letter(SPAM, 1))
+    imap = host.imap("alice@example.org")
+    imap.select("INBOX")
+    imap.uid("STORE", "1:*", "+FLAGS", "($Junk)")  # as some mail programs do before they move
+    imap.uid("COPY", "1:*", "Junk")
+    imap.uid("STORE", "1:*", "+FLAGS", "(\\Deleted)")
+    imap.expunge()
+    wait_for("both to be looked at", lambda: seen(host) == 2)
+    equal(host.ask("spam", "status")["spam"], 1, "learned once")
+    equal(counters(host)["spam.training.waiting"], 0, "nothing waits")
+
+
+@check
+def the_administrator_teaches():
+    host = server({"classifier": {"least_messages": 4}})
+    folder = host.dir + "/spam"
+    os.mkdir(folder)
+    for number in range(6):
+        with open(f"{folder}/{number}", "w") as f:  # LF, as files have it
+            f.write(letter(SPAM, number, f"great {RARE}").replace("\r\n", "\n"))
+    with open(host.dir + "/ham.mbox", "w") as f:
+        for number in range(6):
+            f.write("From x Sat Nov  7 10:15:00 2026\n" + letter(HAM, 100 + number, "minutes").replace("\r\n", "\n") + "\n")
+    # At least least_messages of them; what is judged well by then teaches nothing more.
+    said = host.ask("spam", "learn", "--spam", folder)
+    that(said["messages"] == 6 and 4 <= said["learned"] <= 6, f"a folder: {said}")
+    equal(host.ask("spam", "learn", "--spam", folder + "/3"), {"messages": 1, "learned": 0}, "not twice")
+    host.stop()
+    said = host.ask("spam", "learn", "--ham", host.dir + "/ham.mbox")
+    that(said["messages"] == 6 and 4 <= said["learned"] <= 6, f"an mbox file, without a server: {said}")
+    host.start()
+    status = host.ask("spam", "status")
+    that(status["spam"] >= 4 and status["ham"] >= 4, f"learned: {status}")
+    that(f"{status['spam']} spam and {status['ham']} ham" in host.ctl("spam", "status").stdout.decode(), "for people")
+    for path in glob.glob(host.dir + "/data/**", recursive=True):
+        if os.path.isfile(path):
+            with open(path, "rb") as f:
+                that(RARE.encode() not in f.read().lower(), f"{path} holds a word of what was learned")
+    send(host, letter(SPAM, 50, f"great {RARE}"))
+    equal(places(host), (0, 1), "in Junk")
+    equal(host.ask("spam", "learn", "--ham", "--account", "alice@example.org", folder)["messages"], 6, "for an account alone")
+    that(host.ask("spam", "status", "--account", "alice@example.org")["ham"] >= 4, "its own")
+    that(host.ask("spam", "forget", "--account", "alice@example.org")["counts"] > 10, "forgotten")
+    equal(host.ask("spam", "status", "--account", "alice@example.org")["ham"], 0, "nothing is left of it")
+    equal(host.ask("spam", "status")["spam"] > 0, True, "what all share stays")
+    for arguments in (["learn", folder], ["learn", "--spam", host.dir + "/none"], ["status", "--account", "nobody@example.org"]):
+        that(host.ctl("spam", *arguments, ok=False).returncode == 1, f"{arguments} is refused")
+    that("from_other_address" in host.ctl("spam", "tests").stdout.decode(), "spam tests")
+
+
+@check
+def an_account_goes_with_what_it_taught():
+    host = server({"classifier": {"least_messages": 4, "share": False}})
+    path = host.dir + "/one"
+    with open(path, "w") as f:
+        f.write(letter(SPAM, 1))
+    host.ctl("spam", "learn", "--spam", "--account", "bob@example.org", path)
+    that(host.ask("spam", "status")["spam"] == 0, "nothing is shared")
+    host.ctl("account", "delete", "bob@example.org")
+    host.stop()
+    equal(host.ask("spam", "status")["entries"], 0, "not one count is left")
+
+
+@check
+def the_queue_is_bounded():
+    host = server({"classifier": {"queue": 3}})
+    for number in range(10):
+        send(host, letter(SPAM, number))
+    imap = host.imap("alice@example.org")
+    imap.select("INBOX")
+    equal(imap.uid("MOVE", "1:*", "Junk")[0], "OK", "the move itself is not held up")
+    wait_for("three to be learned", lambda: seen(host) == 3)
+    equal((counters(host)["spam.training.dropped"], counters(host)["spam.training.waiting"]), (7, 0), "the others are dropped")
+
+
+@check
+def switched_off():
+    host = server({"classifier": {"enabled": False}})
+    that("classifier is switched off" in host.ctl("spam", "status", ok=False).stderr.decode(), "no classifier")
+    host.stop()
+    host.config["filter"]["spam"]["enabled"] = False
+    host.write_config()
+    host.start()
+    that("filter.spam.enabled" in host.ctl("spam", "status", ok=False).stderr.decode(), "no judgement at all")
+    send(host, letter(SPAM, 1))
+    equal(verdict_field(bodies(host.imap("alice@example.org"))[0]), [], "no field")
+    host.stop()
+    host.config["filter"]["spam"] = {"enabled": True, "classifier": {"users": False}}
+    host.write_config()
+    host.start()
+    imap = host.imap("alice@example.org")
+    imap.select("INBOX")
+    imap.uid("MOVE", "1:*", "Junk")
+    host.stop()
+    equal(host.ask("spam", "status")["spam"], 0, "users do not teach")
+
+
 main()

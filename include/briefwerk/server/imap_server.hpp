@@ -12,6 +12,7 @@
 //   server.start(threads);
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,14 @@ namespace briefwerk::server {
 // What this driver can do of what the machine knows.
 protocol::imap::capabilities imap_capabilities();
 
+// What a user says of stored messages: by moving or copying them into the mailbox for junk (special use, RFC 6154) or out
+// of it (but not to \Trash), by appending them there, or by giving them $Junk or $NotJunk, which they did not have.
+struct junk_report {
+  store::account_id account;
+  std::vector<store::blob_ref> messages;  // at least one
+  bool junk = false;
+};
+
 // What all sessions of one kind share. Pointers must outlive the sessions.
 struct imap_options {
   store::mailbox_store* mail = nullptr;      // required
@@ -53,6 +62,8 @@ struct imap_options {
   base::log_sink* log = &base::null_log();
   base::metrics* metrics = nullptr;          // null: not counted
   const base::clock* clock = &base::system_clock();
+  // Called on a session's thread, which it must not hold up; must not throw. Not set: nobody wants to know.
+  std::function<void(junk_report)> reported{};
   std::string administrator;                 // URI, told as /shared/admin (RFC 5464 §6.2.2); empty: not told
   std::string name = "imap";                 // of the log events and counters
   std::chrono::milliseconds login_deadline{std::chrono::minutes(1)};   // for each line before the login

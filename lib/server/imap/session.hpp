@@ -142,6 +142,14 @@ class session final : public watcher {
   base::task<void> run(const wire::move_command& command);
   base::task<void> transfer(const wire::number_set& messages, bool by_uid, std::string name, bool move);
   base::task<void> run(const wire::expunge_command& command);
+  // Teaching (session_reports.cpp).
+  bool has_listener() const noexcept { return static_cast<bool>(options().reported); }
+  void report_flags(const wire::store_command& command, std::span<const std::uint32_t> changed,
+                    const store::mailbox_snapshot& before);
+  void report_transfer(std::span<const std::uint32_t> uids, mail::special_use from, mail::special_use to);
+  base::task<void> report_append(std::string mailbox, mail::uid_set uids);
+  void report(const store::mailbox_snapshot& in, std::span<const std::uint32_t> uids, bool junk);
+
   base::task<void> append_begin(const wire::append_begin& question);
   bool prepare_replace(const wire::append_piece& piece);
   bool take_message_data(std::string_view octets);
@@ -246,6 +254,7 @@ class session final : public watcher {
   std::unique_ptr<append_state> append_;
 
   store::mailbox_id selected_ = 0;
+  mail::special_use selected_use_ = mail::special_use::none;
   store::snapshot_ptr announced_, latest_;
   std::shared_ptr<store::pending_snapshot> opening_;  // brings both: no command before
   // Messages whose flags the client knows up to this modseq, though announced_ is older.

@@ -155,6 +155,7 @@ base::task<void> session::append_end() {
     co_await store_replaced(*received, sources.front());
     co_return;
   }
+  const std::string mailbox = received->targets.front().mailbox;
   const auto stored = co_await mail().append(std::move(sources), std::move(received->targets));
   if (service_.counted.append != nullptr) service_.counted.append->record(options().clock->steady() - received->begun);
   if (!stored) {
@@ -165,6 +166,7 @@ base::task<void> session::append_end() {
   appended_ += static_cast<std::uint32_t>(stored->size());
   mail::uid_set uids;
   for (const auto& one : *stored) uids.insert(one.uid);
+  if (has_listener()) co_await report_append(mailbox, uids);
   const std::string code = stored->empty() ? std::string() : codes::append_uid(stored->front().uid_validity, uids);
   co_await finish(condition::ok, code, "Appended", true, false);
 }

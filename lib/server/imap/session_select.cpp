@@ -24,6 +24,7 @@ base::task<void> session::run(const wire::select_command& command) {
     co_return;
   }
   selected_ = info->id;
+  selected_use_ = info->use.value_or(mail::special_use::none);
   news_ = false;
   announced_ = latest_ = opened->messages;
   if (!announced_) opening_ = opened->pending;

@@ -97,6 +97,7 @@ base::task<void> session::run(const wire::store_command& command) {
     co_await finish(condition::no, why.code, why.text, command.by_uid, command.by_uid);
     co_return;
   }
+  if (has_listener()) report_flags(command, done->changed, *latest_);
   if (done->after->highest_modseq >= latest_->highest_modseq) latest_ = done->after;
   if (command.silent) {
     remember_silent(command, *what, done->changed);
@@ -222,6 +223,7 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
     co_await finish(condition::no, why.code, why.text, true, by_uid);
     co_return;
   }
+  if (has_listener()) report_transfer(mapping->from, selected_use_, target->use.value_or(mail::special_use::none));
   std::string code;
   if (!mapping->from.empty()) {
     mail::uid_set from, to;
