@@ -187,6 +187,7 @@ base::task<bool> session::send_compressed(std::span<const std::string_view> piec
 }
 
 base::task<bool> session::send_collected() {
+  send_at_ = std::min(2 * send_at_, batch_octets);
   const bool sent = co_await send(machine_.take_output());
   co_return sent;
 }
@@ -207,6 +208,7 @@ base::task<void> session::answer(const wire::question& question) {
   }
   if (auto* asked = std::get_if<wire::command_question>(&question)) {
     ++commands_;
+    send_at_ = first_batch_octets;
     if (service_.counted.sessions == nullptr) {
       co_await run_command(asked->command);
       co_return;

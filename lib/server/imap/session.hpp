@@ -74,7 +74,7 @@ class session final : public watcher {
   base::task<bool> send(std::span<const std::string_view> pieces);
   base::task<bool> send_compressed(std::span<const std::string_view> pieces);
   base::task<bool> send_collected();  // false: the connection is gone
-  bool output_is_full() noexcept { return machine_.output().size() >= batch_octets; }
+  bool output_is_full() noexcept { return machine_.output().size() >= send_at_; }
   base::task<void> answer(const wire::question& question);
   base::task<void> run_command(const wire::command& command);
   void log_end(std::string_view why);
@@ -236,8 +236,9 @@ class session final : public watcher {
   const imap_options& options() const noexcept { return service_.options; }
   store::mailbox_store& mail() const noexcept { return *service_.options.mail; }
 
-  // Octets of answers collected before they are sent.
-  static constexpr std::size_t batch_octets = 128u << 10;
+  // Octets of answers collected before they are sent: of one command few at first, so that a small answer needs little
+  // memory, then more.
+  static constexpr std::size_t first_batch_octets = 12u << 10, batch_octets = 128u << 10;
 
   imap_service::impl& service_;
   thread_state& thread_;
@@ -248,6 +249,7 @@ class session final : public watcher {
   pool<input_buffer>::lease plain_;  // what it decompressed to
   std::unique_ptr<deflate_layer> deflate_;
   std::string id_;
+  std::size_t send_at_ = first_batch_octets;
   store::account_id account_;
   std::string login_name_;
   std::unique_ptr<login_state> login_;

@@ -12,8 +12,9 @@ using wire::condition;
 
 namespace {
 
-// A batch ends at this many messages, or when the octets to be read for it reach the second.
-constexpr std::size_t batch_messages = 256;
+// A batch ends at so many messages: few at first, so that a small answer needs little memory, then an eighth of those
+// already sent, up to the second. It also ends when the octets to be read for it reach the third.
+constexpr std::size_t first_batch_messages = 16, batch_messages = 256;
 constexpr std::size_t batch_read = 1u << 20;
 // Batches between two looks at the thread's other sessions, when the client takes all at once.
 constexpr unsigned batches_in_a_row = 4;
@@ -144,13 +145,14 @@ base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetc
   const auto known = announced_;
   std::vector<fetch_subject> batch;
   fetch_memory memory;
-  batch.reserve(std::min(what.count, batch_messages));
+  batch.reserve(std::min(what.count, first_batch_messages));
+  std::size_t most = first_batch_messages, read_so_far = 0;
   unsigned batches = 0;
   for (cursor at(what.ranges); !at.at_end();) {
     batch.clear();
     memory.clear();
     std::size_t octets = 0;
-    while (!at.at_end() && batch.size() < batch_messages && octets < batch_read) {
+    while (!at.at_end() && batch.size() < most && octets < batch_read) {
       const auto& entry = known->at(at.index());
       const auto* const fresh = current(entry);
       const auto& shown = fresh != nullptr ? *fresh : entry;
@@ -161,6 +163,8 @@ base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetc
       }
       at.advance_to(at.index() + 1);
     }
+    read_so_far += batch.size();
+    most = std::clamp(read_so_far / 8, first_batch_messages, batch_messages);
     if (plan.needs_octets()) co_await load_octets(batch, memory);
     if (plan.needs_summary()) co_await load_summaries(batch, memory);
     if (plan.sets_seen()) co_await set_seen(batch);
