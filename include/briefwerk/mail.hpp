@@ -9,6 +9,7 @@
 #include "briefwerk/mail/envelope.hpp"
 #include "briefwerk/mail/flags.hpp"
 #include "briefwerk/mail/header.hpp"
+#include "briefwerk/mail/message_edit.hpp"
 #include "briefwerk/mail/mime.hpp"
 #include "briefwerk/mail/smtp_envelope.hpp"
 #include "briefwerk/mail/special_use.hpp"

@@ -15,6 +15,8 @@
 #include "briefwerk/protocol/imap/sequence_view.hpp"
 #include "briefwerk/protocol/imap/server_session.hpp"
 #include "briefwerk/protocol/imap/set.hpp"
+#include "briefwerk/protocol/milter/client_session.hpp"
+#include "briefwerk/protocol/milter/packet.hpp"
 #include "briefwerk/protocol/sasl/credentials.hpp"
 #include "briefwerk/protocol/sasl/error.hpp"
 #include "briefwerk/protocol/sasl/mechanism.hpp"
