@@ -47,6 +47,7 @@ std::string_view to_string(hook at) noexcept {
 void combine(verdict& sum, verdict next) {
   sum.score += next.score;
   for (auto& field : next.add_fields) sum.add_fields.push_back(std::move(field));
+  for (auto& edit : next.edits) sum.edits.push_back(std::move(edit));
   if (next.what > sum.what) {
     sum.what = next.what;
     sum.code = next.code;
@@ -79,6 +80,12 @@ void chain::add(std::shared_ptr<stage> stage, stage_options options) {
     }
   }
   stages_.push_back(std::move(made));
+}
+
+std::vector<std::string> chain::names() const {
+  std::vector<std::string> made;
+  for (const auto& one : stages_) made.push_back(one->name);
+  return made;
 }
 
 bool chain::entry::wants(const question& what) const {
@@ -140,6 +147,7 @@ base::task<verdict> chain::hello(session_facts& session) const {
 
 base::task<verdict> chain::mail(session_facts& session, const mail::smtp_envelope& envelope) const {
   forget_message(session);
+  ++session.transactions;
   verdict sum = co_await ask({hook::mail, session, &envelope});
   said_at(session, hook::mail) = carried(sum);
   co_return sum;

@@ -60,6 +60,14 @@ bool chain::run::is_ready(const slot& one) const noexcept {
   });
 }
 
+void chain::run::gather_edits(slot& into) const {
+  for (const std::size_t before : into.one->after) {
+    const auto found = std::ranges::find_if(slots_, [before](const slot& other) { return other.one->index == before; });
+    if (found == slots_.end() || found->one->options.dry_run) continue;
+    into.message.edits.insert(into.message.edits.end(), found->said.edits.begin(), found->said.edits.end());
+  }
+}
+
 // A stage that answers at once may make others ready while this loop runs: it goes round until nothing moves.
 void chain::run::start_ready() {
   if (std::exchange(starting_, true)) return;
@@ -70,6 +78,7 @@ void chain::run::start_ready() {
       slot& one = slots_[i];
       one.now = state::running;
       one.asked = true;
+      gather_edits(one);
       one.begun = steady::now();
       ++running_;
       moved = true;
@@ -94,23 +103,25 @@ base::task<verdict> chain::run::answer_of(slot& from) {
 
 base::task<void> chain::run::ask(std::shared_ptr<run> all, std::size_t index) {
   verdict said;
-  bool failed = false;
+  std::string failure;
   try {
     said = co_await all->answer_of(all->slots_[index]);
+  } catch (const stage_failure& known) {
+    failure = *known.what() != '\0' ? known.what() : "stage failed";
   } catch (...) {
-    failed = true;
+    failure = "stage failed";
   }
-  all->ended(index, std::move(said), failed);
+  all->ended(index, std::move(said), failure);
 }
 
-void chain::run::ended(std::size_t index, verdict said, bool failed) {
+void chain::run::ended(std::size_t index, verdict said, std::string_view failure) {
   slot& one = slots_[index];
   if (one.now == state::late) return;  // nobody waits for it any more
   --running_;
   if (!one.timed_out) {
-    one.failed = failed;
-    one.said = failed ? of_failure(one.one->options.on_failure, "stage failed") : std::move(said);
-    if (failed) count(one.one->counted.failed);
+    one.failed = !failure.empty();
+    one.said = one.failed ? of_failure(one.one->options.on_failure, failure) : std::move(said);
+    if (one.failed) count(one.one->counted.failed);
   }
   settle(one);
   one.now = state::ended;

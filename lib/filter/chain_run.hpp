@@ -66,9 +66,10 @@ class chain::run final : public std::enable_shared_from_this<chain::run> {
   base::task<verdict> answer_of(slot& from);
   void start_ready();
   bool is_ready(const slot& one) const noexcept;
+  void gather_edits(slot& into) const;
   void watch(std::size_t index);
   void expired(std::size_t index);
-  void ended(std::size_t index, verdict said, bool failed);
+  void ended(std::size_t index, verdict said, std::string_view failure);
   void settle(slot& one);
   void wake_if_done();
 

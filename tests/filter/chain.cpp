@@ -85,3 +85,34 @@ TEST_CASE("scope and dry run") {
   CHECK(seen == std::vector<std::string>{"dry dry"});
   CHECK(judge(chain, filter::scope::inbound).what == action::reject);
 }
+
+TEST_CASE("edits gather, and a stage sees those of the stages it waited for") {
+  const auto edits = [](std::string name) {
+    return filter::message_stage(name, [name](auto&, auto&, auto&) {
+      return verdict{.what = action::tag, .edits = {{.name = name}}};
+    });
+  };
+  std::string seen;
+  filter::chain chain;
+  chain.add(edits("a"));
+  chain.add(edits("b"));
+  chain.add(edits("dry"), {.dry_run = true});
+  chain.add(filter::message_stage("looks", [&seen](auto&, auto&, const filter::message_facts& message) {
+              for (const auto& one : message.edits) seen += one.name;
+              return verdict::accepted();
+            }),
+            {.after = {"a", "dry"}});
+  const verdict sum = judge(chain);
+  CHECK(seen == "a");
+  REQUIRE(sum.edits.size() == 2);
+  CHECK(sum.edits[0].name + sum.edits[1].name == "ab");
+}
+
+TEST_CASE("a stage that cannot judge says why") {
+  std::string reason;
+  filter::chain chain({.observer = [&](auto&, const filter::decision& made) { reason = made.verdict->reason; }});
+  const auto fails = [](auto&, auto&, auto&) -> verdict { throw filter::stage_failure("nobody answers"); };
+  chain.add(filter::message_stage("fails", fails), {.on_failure = filter::failure_mode::open});
+  CHECK(judge(chain).what == action::accept);
+  CHECK(reason == "nobody answers");
+}

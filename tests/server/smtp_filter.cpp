@@ -136,3 +136,59 @@ TEST_CASE("smtp: a late stage that counts as a refusal") {
   CHECK(peer.ask("MAIL FROM:<a@elsewhere.test>").starts_with("550"));
   host.threads.stop(0ms);
 }
+
+TEST_CASE("smtp: what stages change is changed, and nothing else") {
+  using mail::edit_kind;
+  mail_host host;
+  const std::string alice = host.add("alice@example.org"), bob = host.add("bob@example.org");
+  const auto changes = [](auto&, auto&, const filter::message_facts&) {
+    return verdict{.what = filter::action::tag,
+                   .edits = {{.what = edit_kind::insert_header, .index = 0, .name = "X-First", .value = " yes"},
+                             {.what = edit_kind::change_header, .index = 1, .name = "Subject", .value = " changed"},
+                             {.what = edit_kind::replace_body, .value = "new body\r\n"},
+                             {.what = edit_kind::change_sender, .name = "other@elsewhere.test"},
+                             {.what = edit_kind::add_recipient, .name = "bob@example.org"},
+                             {.what = edit_kind::remove_recipient, .name = "alice@example.org"}}};
+  };
+  host.chain.add(filter::message_stage("changes", changes));
+  host.start();
+  client peer(host.mx_port());
+  peer.begin();
+  CHECK(peer.send("a@elsewhere.test", "alice@example.org", stuffed("Subject: x\r\nTo: y\r\n\r\nbody\r\n")).starts_with("250"));
+  CHECK(host.messages(alice).empty());
+  REQUIRE(host.messages(bob).size() == 1);
+  const std::string got = host.messages(bob).front();
+  CHECK(got.starts_with("Return-Path: <other@elsewhere.test>\r\nReceived: "));
+  CHECK(got.ends_with("\r\nX-First: yes\r\nSubject: changed\r\nTo: y\r\n\r\nnew body\r\n"));
+}
+
+TEST_CASE("smtp: a message whose recipients a stage removed is taken and dropped") {
+  mail_host host;
+  const std::string alice = host.add("alice@example.org");
+  const auto changes = [](auto&, auto&, const filter::message_facts&) {
+    return verdict{.edits = {{.what = mail::edit_kind::remove_recipient, .name = "alice@example.org"}}};
+  };
+  host.chain.add(filter::message_stage("changes", changes));
+  host.start();
+  client peer(host.mx_port());
+  peer.begin();
+  CHECK(peer.send("a@elsewhere.test", "alice@example.org", stuffed(small_message)).starts_with("250"));
+  CHECK(host.messages(alice).empty());
+}
+
+TEST_CASE("smtp: submitted mail is complete before the chain sees it") {
+  mail_host host;
+  host.add("alice@example.org");
+  guarded<bool> complete(false);
+  host.chain.add(filter::message_stage("looks", [&complete](auto&, auto&, const filter::message_facts& message) {
+    const mail::header_block header(message.octets);
+    complete = header.count("Date") == 1 && header.count("Message-ID") == 1;
+    return verdict::accepted();
+  }));
+  host.start();
+  client peer(host.submission_port());
+  peer.begin();
+  peer.log_in("alice@example.org", "secret");
+  CHECK(peer.send("alice@example.org", "alice@example.org", stuffed("From: alice@example.org\r\nSubject: x\r\n\r\nbody\r\n")).starts_with("250"));
+  CHECK(complete == true);
+}

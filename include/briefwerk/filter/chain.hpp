@@ -8,7 +8,7 @@
 //
 // Combining, whatever the order in which the answers came:
 //   1. the most severe action acts, with the code and text of the first stage, in the order of add(), that asked for it;
-//   2. scores add up and header additions gather, in the order of the stages, whatever acts;
+//   2. scores add up, header additions and edits gather, in the order of the stages, whatever acts;
 //   3. what was said at connect, hello, mail and rcpt counts again at message, so that a stage may judge early: a
 //      junk, a quarantine, a score or a field reaches the message. (A discard at rcpt counts for the message as well.)
 //   4. a message whose scores come to chain_options::junk_score is junk, to reject_score is rejected.
@@ -73,6 +73,7 @@ class chain {
   // A stage named in `after` must have been added before.
   void add(std::shared_ptr<stage> stage, stage_options options = {});
   std::size_t size() const noexcept { return stages_.size(); }
+  std::vector<std::string> names() const;  // in the order of add()
 
   // The facts, envelope and message are kept alive by the caller until the answer (see session_facts::owner).
   base::task<verdict> connect(session_facts& session) const;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,7 @@ struct session_facts {
   std::string tls_cipher;
   std::string account;       // id of who logged in; empty: nobody
   std::string login;         // the name it logged in with
+  std::string login_mechanism;  // of SASL
   bool trial = false;        // somebody wants to know what would happen: stages count and remember nothing
   std::map<std::string, std::any, std::less<>> notes;  // a stage's own, by its name
 
@@ -69,9 +71,16 @@ struct session_facts {
   std::weak_ptr<void> owner;
   bool is_shared() const noexcept { return owner.use_count() > 1; }
 
-  // The chain's own: what was said at earlier hooks, and who watches the message that arrives.
+  // The chain's own: what was said at earlier hooks, transactions, and who watches the message that arrives.
   std::array<verdict, hook_count> said;
+  std::uint64_t transactions = 0;  // begun so far; a stage may tell by it that this is another one
   std::vector<std::pair<const stage*, std::shared_ptr<message_observer>>> observers;
+};
+
+// Thrown by a stage that cannot judge: counts by its failure mode, and the text is logged. No content in it.
+class stage_failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 // A message at the hook `message`: all of it, in one immutable buffer.
@@ -80,6 +89,8 @@ struct message_facts {
   // What the asked stage's own observe() gave for this message; it has seen all octets. Null where it gave none, or
   // where the message did not arrive in pieces (a test, a message from a file).
   message_observer* observer = nullptr;
+  // What stages asked for that this one waited for (stage_options::after); a dry run asks for nothing.
+  std::vector<mail::message_edit> edits{};
 };
 
 class stage {

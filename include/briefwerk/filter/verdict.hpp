@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "briefwerk/mail/message_edit.hpp"
+
 namespace briefwerk::filter {
 
 // In ascending severity: of several verdicts the most severe acts (the chain's rule).
@@ -47,6 +49,7 @@ struct verdict {
   std::string reason{};       // for the log; never content of the message
   double score = 0;           // added to the message's spam score, whatever the action
   std::vector<header_addition> add_fields{};
+  std::vector<mail::message_edit> edits{};  // at message, in this order; done where the message is taken
 
   static verdict accepted() { return {}; }
   static verdict tagged(double score, std::string why) {

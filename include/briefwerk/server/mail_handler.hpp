@@ -1,7 +1,8 @@
 #pragma once
 
-// The handler of a complete mail server, for port 25 and for Submission: who may send what to whom, the filter chain,
-// trace fields, and the hand-over to delivery.
+// The handler of a complete mail server, for port 25 and for Submission: who may send what to whom, the filter chain
+// and the changes it asks for, trace fields, and the hand-over to delivery. Submitted mail has its Date and Message-ID
+// before the chain sees it; message_observers do not see those two.
 
 #include <string>
 #include <string_view>
@@ -62,13 +63,18 @@ class mail_handler final : public smtp_handler {
  private:
   base::task<reply> take(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
                          message_buffer& message);
+  base::task<reply> take_edited(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
+                                const message_buffer& message);
+  base::task<reply> hand_over(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
+                              message_buffer& message, std::size_t broken_sets);
   base::task<reply> judge_recipient(session_facts& session, const smtp_envelope& envelope,
                                     const envelope_recipient& candidate);
   base::task<reply> judge_authors(const session_facts& session, const message_buffer& message);
   std::string_view authserv_id() const noexcept;
   base::task<base::status> sign(message_buffer& message) const;
   base::task<std::vector<unsigned>> own_arc_sets(const session_facts& session) const;
-  base::task<std::string> seal_for_forwarding(const session_facts& session, const smtp_envelope& envelope) const;
+  base::task<std::string> seal_for_forwarding(const session_facts& session, const smtp_envelope& envelope,
+                                              const message_buffer* changed) const;
   base::status add_trace(const session_facts& session, const smtp_envelope& envelope, const filter::verdict& verdict,
                          std::string_view seal, message_buffer& message) const;
   base::status complete_submission(message_buffer& message) const;

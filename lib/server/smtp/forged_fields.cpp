@@ -52,4 +52,14 @@ std::size_t remove_forged_fields(message_buffer& message, const forgery_rules& r
   return of_arc;
 }
 
+std::size_t remove_forged_fields(edited_message& message, const forgery_rules& rules) {
+  std::size_t of_arc = 0;
+  message.remove_if([&](const mail::header_field& field) {
+    const bool forged = is_forged(field, rules);
+    of_arc += forged && is_arc_results(field);
+    return forged;
+  });
+  return of_arc;
+}
+
 }  // namespace briefwerk::server

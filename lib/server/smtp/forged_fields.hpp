@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "briefwerk/server/message_buffer.hpp"
+#include "server/smtp/edited_message.hpp"
 
 namespace briefwerk::server {
 
@@ -19,5 +20,7 @@ struct forgery_rules {
 
 // Takes them out; answers how many of them were ARC-Authentication-Results.
 std::size_t remove_forged_fields(message_buffer& message, const forgery_rules& rules);
+// The same, but what our own stages wrote stays.
+std::size_t remove_forged_fields(edited_message& message, const forgery_rules& rules);
 
 }  // namespace briefwerk::server

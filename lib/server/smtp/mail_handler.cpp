@@ -12,6 +12,7 @@
 #include "briefwerk/protocol/smtp/received.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
 #include "server/smtp/authors.hpp"
+#include "server/smtp/edited_message.hpp"
 #include "server/smtp/forged_fields.hpp"
 
 namespace briefwerk::server {
@@ -157,10 +158,15 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
     reply refusal = co_await judge_authors(session, message);
     if (!refusal.is_positive()) co_return refusal;
   }
+  if (session.where == filter::scope::submission) {
+    if (auto done = separate_from_fields(message); !done) co_return trouble(done.error());
+    if (auto done = complete_submission(message); !done) co_return trouble(done.error());
+  }
   const verdict v = co_await chain_.message(session, envelope, {message.view()});
   reply refusal = refusal_of(v);
   if (refusal.code != 0) co_return refusal;
   if (v.what == action::discard) co_return replies::queued;
+  if (!v.edits.empty()) co_return co_await take_edited(session, envelope, v, message);
   if (session.is_shared()) {  // a stage that is late still looks at the message: it is left as it is
     message_buffer copy(message.how());
     if (auto done = copy.append(message.view()); !done) co_return trouble(done.error());
@@ -169,20 +175,52 @@ base::task<reply> mail_handler::message(session_facts& session, const smtp_envel
   co_return co_await take(session, envelope, v, message);
 }
 
-// Trace fields, and the hand-over.
+namespace {
+
+forgery_rules rules_for(const session_facts& session, std::string_view authserv_id, std::vector<unsigned> own_arc_sets) {
+  return {.from_outside = session.where == filter::scope::inbound,
+          .authserv_id = authserv_id,
+          .own_arc_sets = std::move(own_arc_sets)};
+}
+
+}  // namespace
+
 base::task<reply> mail_handler::take(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
                                      message_buffer& message) {
-  forgery_rules rules{.from_outside = session.where == filter::scope::inbound, .authserv_id = authserv_id(), .own_arc_sets = {}};
-  rules.own_arc_sets = co_await own_arc_sets(session);
-  const std::size_t broken_sets = remove_forged_fields(message, rules);
+  std::vector<unsigned> own = co_await own_arc_sets(session);
+  const std::size_t broken_sets = remove_forged_fields(message, rules_for(session, authserv_id(), std::move(own)));
+  co_return co_await hand_over(session, envelope, v, message, broken_sets);
+}
+
+// What stages changed, in a copy.
+base::task<reply> mail_handler::take_edited(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
+                                            const message_buffer& message) {
+  smtp_envelope changed = envelope;
+  for (const mail::message_edit& one : v.edits) (void)apply(changed, one);
+  if (changed.recipients.empty()) co_return replies::queued;  // nobody is left to get it
+  edited_message edited(message.view());
+  edited.apply(v.edits);
+  std::vector<unsigned> own = co_await own_arc_sets(session);
+  const std::size_t broken_sets = remove_forged_fields(edited, rules_for(session, authserv_id(), std::move(own)));
+  message_buffer made(message.how());
+  const std::string header = edited.header();
+  made.expect(header.size() + edited.body().size());
+  if (auto done = made.append(header); !done) co_return trouble(done.error());
+  if (auto done = made.append(edited.body()); !done) co_return trouble(done.error());
+  co_return co_await hand_over(session, changed, v, made, broken_sets);
+}
+
+// Signatures, trace fields, and the sink.
+base::task<reply> mail_handler::hand_over(const session_facts& session, const smtp_envelope& envelope, const verdict& v,
+                                          message_buffer& message, std::size_t broken_sets) {
   if (auto done = separate_from_fields(message); !done) co_return trouble(done.error());
   std::string seal;
   if (session.where == filter::scope::submission) {
-    if (auto done = complete_submission(message); !done) co_return trouble(done.error());
     const auto signed_now = co_await sign(message);
     if (!signed_now) co_return trouble(signed_now.error());
   } else if (broken_sets == 0) {
-    seal = co_await seal_for_forwarding(session, envelope);
+    const message_buffer* changed = v.edits.empty() ? nullptr : &message;
+    seal = co_await seal_for_forwarding(session, envelope, changed);
   }
   if (auto done = add_trace(session, envelope, v, seal, message); !done) co_return trouble(done.error());
 
@@ -236,7 +274,8 @@ base::task<std::vector<unsigned>> mail_handler::own_arc_sets(const session_facts
 
 // An ARC set for mail that an alias passes on, so that the next server can see what this one saw. The copies that stay
 // have it, too: all of them are one message in the store, and one commit.
-base::task<std::string> mail_handler::seal_for_forwarding(const session_facts& session, const smtp_envelope& envelope) const {
+base::task<std::string> mail_handler::seal_for_forwarding(const session_facts& session, const smtp_envelope& envelope,
+                                                          const message_buffer* changed) const {
   const filter::mail_authentication* checked = filter::mail_authentication_of(session);
   if (options_.signer == nullptr || !options_.seal_forwarded || checked == nullptr) co_return std::string();
   for (const envelope_recipient& one : envelope.recipients) {
@@ -244,7 +283,11 @@ base::task<std::string> mail_handler::seal_for_forwarding(const session_facts& s
     if (!found || found->remote.empty()) continue;
     const std::string results = mailauth::to_value(checked->results);
     std::string domain = mail::domain_to_ascii(one.address.domain).value_or(options_.hostname);
-    co_return co_await options_.signer->seal(*checked->message, checked->arc, results, std::move(domain));
+    if (changed == nullptr) co_return co_await options_.signer->seal(*checked->message, checked->arc, results, std::move(domain));
+    mailauth::message_hasher again(crypto_, {options_.signer->sealed_body()});
+    again.feed(changed->view());
+    again.finish();
+    co_return co_await options_.signer->seal(again, checked->arc, results, std::move(domain));
   }
   co_return std::string();
 }

@@ -131,6 +131,7 @@ base::task<bool> smtp_session::handshake() {
   shown_->facts.extended = false;
   shown_->facts.account.clear();
   shown_->facts.login.clear();
+  shown_->facts.login_mechanism.clear();
   exchange_.reset();
   const auto done = co_await stream_.start_tls_server(*service_.tls);
   if (!done) {
@@ -297,6 +298,7 @@ base::task<reply> smtp_session::answer(const smtp::message_end_question& questio
 base::task<void> smtp_session::authenticate(const smtp::auth_question& question) {
   if (question.first) {
     exchange_.reset();  // one that the client cancelled refers to origin_
+    mechanism_ = question.mechanism;
     if (exporter_.empty() && stream_.is_tls()) {
       exporter_ = stream_.tls_exporter().value_or(std::string());
       end_point_ = stream_.tls_server_end_point().value_or(std::string());
@@ -323,6 +325,7 @@ base::task<void> smtp_session::authenticate(const smtp::auth_question& question)
   if (result.what == auth_result::kind::success) {
     shown_->facts.account = result.account;
     shown_->facts.login = result.login;
+    shown_->facts.login_mechanism = mechanism_;
     count("logins.accepted");
     log(log_level::info, "login.accepted", {{"login", result.login}, {"mechanism", question.mechanism}});
     machine_.answer(smtp::auth_success{result.data});

@@ -61,6 +61,7 @@ class smtp_session {
   std::unique_ptr<char[]> input_;
   std::unique_ptr<auth_exchange> exchange_;
   auth_origin origin_;
+  std::string mechanism_;  // of the login that goes on
   std::string exporter_, end_point_;
   std::chrono::steady_clock::time_point waiting_since_;  // for the line, or the message, that is to come
   bool in_message_ = false;      // octets of a message are to come
