@@ -32,11 +32,30 @@ mail::smtp_envelope envelope_of(const json& request) {
   return envelope;
 }
 
+std::string in_words(const mail::message_edit& edit) {
+  using mail::edit_kind;
+  switch (edit.what) {
+    case edit_kind::add_header: return "add " + edit.name + ":" + edit.value;
+    case edit_kind::insert_header: return "insert at " + std::to_string(edit.index) + " " + edit.name + ":" + edit.value;
+    case edit_kind::change_header:
+      return (edit.value.empty() ? "remove " : "change ") + std::to_string(edit.index) + " " + edit.name + ":" + edit.value;
+    case edit_kind::replace_body: return "new body of " + std::to_string(edit.value.size()) + " octets";
+    case edit_kind::change_sender: return "sender <" + edit.name + "> " + edit.value;
+    case edit_kind::add_recipient: return "add recipient <" + edit.name + "> " + edit.value;
+    case edit_kind::remove_recipient: return "remove recipient <" + edit.name + ">";
+    case edit_kind::renumber: break;
+  }
+  return {};
+}
+
 json describe(const filter::verdict& v) {
-  json fields = json::array();
+  json fields = json::array(), edits = json::array();
   for (const auto& one : v.add_fields) fields.push_back(one.name + ": " + one.value);
-  return {{"action", filter::to_string(v.what)}, {"score", v.score}, {"reason", v.reason},
-          {"text", v.text},                      {"fields", std::move(fields)}};
+  for (const auto& one : v.edits) {
+    if (one.what != mail::edit_kind::renumber) edits.push_back(in_words(one));
+  }
+  return {{"action", filter::to_string(v.what)}, {"score", v.score},           {"reason", v.reason},
+          {"text", v.text},                      {"fields", std::move(fields)}, {"edits", std::move(edits)}};
 }
 
 }  // namespace

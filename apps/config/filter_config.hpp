@@ -125,6 +125,15 @@ struct spam_config {
   classifier_config classifier;
 };
 
+struct milter_config {
+  std::string name, address;
+  std::string failure = "defer";
+  std::string only = "both";
+  std::uint64_t seconds = 30, message_seconds = 300;
+  bool dry_run = false;
+  std::vector<std::string> domains, accounts;
+};
+
 struct filter_config {
   double junk_score = 5, reject_score = 0;
   std::vector<stage_config> stages;
@@ -134,6 +143,7 @@ struct filter_config {
   content_config content;
   virus_config virus;
   spam_config spam;
+  std::vector<milter_config> milters;
 };
 
 }  // namespace briefwerk::apps

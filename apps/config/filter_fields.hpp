@@ -163,6 +163,19 @@ void describe(Visitor& v, spam_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, milter_config& c) {
+  v.text("name", c.name, "Of the stage, for logs and counters.", needed::yes);
+  v.text("address", c.address, "Where it listens: unix:/path, or inet:port@address (inet6:port@address).", needed::yes);
+  v.choice("failure", c.failure, {"defer", "open"}, "Where it does not answer, or not as the protocol has it: come again later, or no objection.");
+  v.choice("only", c.only, {"both", "inbound", "submission"}, "Mail from other servers, mail from users, or both.");
+  v.number("seconds", c.seconds, 1, 600, "For what it is asked at one command of the client.");
+  v.number("message_seconds", c.message_seconds, 1, 600, "For a whole message.");
+  v.flag("dry_run", c.dry_run, "Log what it would have done, and do nothing.");
+  v.texts("domains", c.domains, "Where not empty: only mail for recipients of these domains, or from users of them.");
+  v.texts("accounts", c.accounts, "The same by whole addresses.");
+}
+
+template <class Visitor>
 void describe(Visitor& v, filter_config& c) {
   v.decimal("junk_score", c.junk_score, 0, 1000, "A message whose scores come to this is junk; 0: none is by its score.");
   v.decimal("reject_score", c.reject_score, 0, 1000, "A message whose scores come to this is refused; 0: none is by its score.");
@@ -173,6 +186,7 @@ void describe(Visitor& v, filter_config& c) {
   v.object("content", c.content, "Rules about senders, recipients, attachments and header fields.");
   v.object("virus", c.virus, "Scans for malware.");
   v.object("spam", c.spam, "Points for spam.");
+  v.objects("milters", c.milters, "Milters, behind all other stages: each sees what those before it changed.");
 }
 
 }  // namespace briefwerk::apps

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/config/conversions.hpp"
+#include "apps/filter/milters.hpp"
 #include "apps/filter/options.hpp"
 #include "apps/filter/virus.hpp"
 #include "apps/store/open_store.hpp"
@@ -164,6 +165,11 @@ net::explained<void> filter_chain::build(const config& conf) {
     if (auto built = build_spam(conf); !built) return built;
   }
   if (all.virus.scanner != "none") add(make_virus_stage(conf, parts_.infected), all, usual_virus_options(all.virus));
+  std::vector<std::string> before = chain_.names();
+  for (const milter_config& one : all.milters) {
+    add(make_milter_stage(conf, one), all, usual_milter_options(one, before));
+    before.push_back(one.name);
+  }
   return {};
 }
 

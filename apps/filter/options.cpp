@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "apps/filter/milters.hpp"
 #include "apps/filter/virus.hpp"
 #include "briefwerk/filter/attachments.hpp"
 #include "briefwerk/mail/address.hpp"
@@ -157,6 +158,7 @@ void check_filter(const config& conf, std::vector<config_error>& errors) {
   patterns.attachments.clear();
   if (!filter::content::create(std::move(patterns), wrong)) errors.push_back({"/filter/content/headers", wrong});
   check_virus(all.virus, errors);
+  check_milters(all.milters, errors);
   if (!conf.administrator.empty() && !mail::parse_mailbox(conf.administrator, mail::utf8::allow)) {
     errors.push_back({"/administrator", "must be a mail address"});
   }

@@ -10,6 +10,7 @@
 #include "briefwerk/server/login_guard.hpp"
 #include "briefwerk/server/mail_handler.hpp"
 #include "briefwerk/server/message_buffer.hpp"
+#include "briefwerk/server/milter_stage.hpp"
 #include "briefwerk/server/passwords.hpp"
 #include "briefwerk/server/scanners.hpp"
 #include "briefwerk/server/smtp_handler.hpp"

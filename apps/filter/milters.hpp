@@ -1,0 +1,20 @@
+#pragma once
+
+// From the list "filter.milters" of the configuration to stages.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/config/config.hpp"
+#include "briefwerk/filter/chain.hpp"
+
+namespace briefwerk::apps {
+
+std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milter_config& from);
+// `before`: names of the stages that it waits for.
+filter::stage_options usual_milter_options(const milter_config& conf, std::vector<std::string> before);
+
+void check_milters(const std::vector<milter_config>& all, std::vector<config_error>& errors);
+
+}  // namespace briefwerk::apps
