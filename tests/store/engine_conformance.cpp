@@ -215,9 +215,9 @@ void conforms_in_watching(const factory& make) {
   auto s = make(nullptr);
   engine& e = *s.made;
   std::atomic<version_number> first{0}, second{0};
-  auto one = e.watch("p", [&](version_number v) { first = v; });
+  auto one = e.watch("p", [&](const commit_notice& n) { first = n.version; });
   {
-    auto two = e.watch("p", [&](version_number v) { second = v; });
+    auto two = e.watch("p", [&](const commit_notice& n) { second = n.version; });
     put(e, "p", "k", "1");
   }
   const auto then = version_of(e, "p");
@@ -414,7 +414,7 @@ void conforms_with_many_threads(const factory& make) {
   constexpr int writers = 8, rounds = 60;
   std::atomic<version_number> latest{0};
   std::atomic<bool> stop{false};
-  auto watching = e.watch("shared", [&](version_number v) { latest = v; });
+  auto watching = e.watch("shared", [&](const commit_notice& n) { latest = n.version; });
   {
     committer c(e);
     std::thread reader([&] {
@@ -426,7 +426,7 @@ void conforms_with_many_threads(const factory& make) {
         const int now = n == "(none)" ? 0 : std::stoi(n);
         CHECK(now >= last);
         last = now;
-        auto temporary = e.watch("shared", [](version_number) {});
+        auto temporary = e.watch("shared", [](const commit_notice&) {});
       }
     });
     std::vector<std::thread> threads;

@@ -25,7 +25,7 @@ class interrupted_engine final : public engine {
     return under_.read(partition);
   }
   base::result<octets> read_blob(const blob_ref& ref) const override { return under_.read_blob(ref); }
-  subscription watch(std::string_view partition, std::move_only_function<void(version_number)> changed) override {
+  subscription watch(std::string_view partition, watch_function changed) override {
     return under_.watch(partition, std::move(changed));
   }
   base::result<encoded_blob> encode(const blob_parts& parts) const override { return under_.encode(parts); }

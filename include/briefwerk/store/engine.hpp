@@ -148,6 +148,16 @@ struct change {
   version_number committed = 0;  // the partition's version after the commit
 };
 
+// What a watcher is told of a partition.
+struct commit_notice {
+  version_number version = 0;     // not older than the one committed; versions may be skipped
+  // All that was written since `before`, in the one commit that led from there to `version`. Null where that is not
+  // known: another process committed, or several commits are told at once. Lives until the call ends.
+  const batch* writes = nullptr;
+  version_number before = 0;
+};
+using watch_function = std::move_only_function<void(const commit_notice&)>;
+
 // A commit in the making. Belongs to one thread; the engine must outlive it.
 class group {
  public:
@@ -223,9 +233,9 @@ class engine {
   // more); corrupt: the stored octets are damaged.
   virtual base::result<octets> read_blob(const blob_ref& ref) const = 0;
 
-  // Called with a version not older than the one committed, on a thread of the engine, after views show it; versions
-  // may be skipped. The callback must be cheap (post to an executor), not throw, and not call the engine.
-  virtual subscription watch(std::string_view partition, std::move_only_function<void(version_number)> changed) = 0;
+  // Called on a thread of the engine, after views show what was committed. The callback must be cheap (post to an
+  // executor), not throw, and not call the engine.
+  virtual subscription watch(std::string_view partition, watch_function changed) = 0;
 
   // Compresses when that pays. Thread-safe, takes time for large blobs: not for a thread that serves sessions when
   // parts exceed limits::store_encode_inline. `parts` must outlive the answer.

@@ -126,7 +126,7 @@ class memory_engine final : public engine {
     return octets(at->second, *at->second);
   }
 
-  subscription watch(std::string_view partition, std::move_only_function<void(version_number)> changed) override {
+  subscription watch(std::string_view partition, watch_function changed) override {
     return watchers_.add(partition, std::move(changed));
   }
 
@@ -225,7 +225,7 @@ class memory_engine final : public engine {
       }
     }
     for (const change& c : changes)
-      if (!c.outcome) watchers_.publish(c.partition, c.committed);
+      if (!c.outcome) watchers_.publish(c.partition, {.version = c.committed, .writes = c.writes, .before = c.expected});
   }
 
   const base::clock& time_;

@@ -131,7 +131,7 @@ class rocksdb_engine final : public engine {
 
   base::result<octets> read_blob(const blob_ref& ref) const override { return journal_->read(ref); }
 
-  subscription watch(std::string_view partition, std::move_only_function<void(version_number)> changed) override {
+  subscription watch(std::string_view partition, watch_function changed) override {
     return watchers_.add(partition, std::move(changed));
   }
 
@@ -182,7 +182,8 @@ class rocksdb_engine final : public engine {
   base::status open_journal(const std::string& path, std::string& why);
   bool check(std::span<change> changes) const;
   void commit(std::span<change> changes);
-  base::status apply(unapplied_group& g);
+  // `changes`: what the group was made of; empty where nobody knows any more.
+  base::status apply(unapplied_group& g, std::span<const change> changes);
   base::status recover();
   void flush_when_due();
 
@@ -294,7 +295,7 @@ void rocksdb_engine::commit(std::span<change> changes) {
   if (octets_ != nullptr) octets_->add(static_cast<std::int64_t>(octets));
   since_flush_ += octets;
   add_position(g->writes, journal_->next());
-  const base::status applied = apply(*g);
+  const base::status applied = apply(*g, changes);
   if (!applied) {
     // Durable, but not visible: the next commit must build on it, so it comes first.
     unapplied_ = std::move(g);
@@ -304,7 +305,7 @@ void rocksdb_engine::commit(std::span<change> changes) {
   flush_when_due();
 }
 
-base::status rocksdb_engine::apply(unapplied_group& g) {
+base::status rocksdb_engine::apply(unapplied_group& g, std::span<const change> changes) {
   const rocksdb::Status written = db_->Write(without_log(), &g.writes);
   if (!written.ok()) {
     log_.log(base::log_level::error, "store.index.failed", {{"reason", written.ToString()}});
@@ -314,7 +315,10 @@ base::status rocksdb_engine::apply(unapplied_group& g) {
     std::lock_guard lock(versions_mutex_);
     for (const auto& partition : g.partitions) versions_[partition] = g.version;
   }
-  for (const auto& partition : g.partitions) watchers_.publish(partition, g.version);
+  for (const change& c : changes)
+    watchers_.publish(c.partition, {.version = g.version, .writes = c.writes, .before = c.expected});
+  if (changes.empty())
+    for (const auto& partition : g.partitions) watchers_.publish(partition, {.version = g.version});
   return {};
 }
 
@@ -328,7 +332,7 @@ base::status rocksdb_engine::recover() {
     log_.log(base::log_level::info, "store.index.resumed", {});
   }
   if (!unapplied_) return {};
-  const base::status applied = apply(*unapplied_);
+  const base::status applied = apply(*unapplied_, {});
   if (!applied) return base::fail(base::errc::unavailable);
   unapplied_.reset();
   return {};

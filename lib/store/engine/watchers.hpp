@@ -22,7 +22,7 @@ struct text_hash {
 
 class watchers {
  public:
-  using callback = std::move_only_function<void(version_number)>;
+  using callback = watch_function;
 
   subscription add(std::string_view partition, callback changed) {
     auto& where = shard_of(partition);
@@ -35,12 +35,12 @@ class watchers {
     return subscription([this, name = std::string(partition), key] { remove(name, key); });
   }
 
-  void publish(std::string_view partition, version_number version) {
+  void publish(std::string_view partition, const commit_notice& notice) {
     auto& where = shard_of(partition);
     std::lock_guard lock(where.mutex);
     const auto at = where.of.find(partition);
     if (at == where.of.end()) return;
-    for (auto& changed : at->second) (*changed)(version);
+    for (auto& changed : at->second) (*changed)(notice);
   }
 
  private:

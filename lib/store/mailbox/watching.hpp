@@ -1,10 +1,10 @@
 #pragma once
 
-// Which mailbox changed: the engine reports that an account's partition did; a reader thread compares the heads with
-// those last seen, and calls who watches. Works the same whichever process committed.
+// Which mailbox changed. The engine's notices name the rows of a commit, so that what a commit costs here does not grow
+// with the number of mailboxes; a thread of the store calls who watches. Where a notice does not tell (another process
+// committed), all mailboxes count as changed.
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,8 +23,8 @@ class account_watches {
 
  private:
   struct watched;
-  static void check(store_core& core, watched& account);
-  static void compare(store_core& core, watched& account, const view& now);
+  static void note(store_core& core, const std::shared_ptr<watched>& account, const commit_notice& notice);
+  static void tell(store_core& core, watched& account);
   void remove(const std::shared_ptr<watched>& account, const callback* key);
 
   store_core& core_;

@@ -153,7 +153,7 @@ base::task<base::result<std::size_t>> engine_queue_store::size() {
 }
 
 subscription engine_queue_store::watch(std::function<void()> changed) {
-  return core_.where.watch(keys::queue_partition, [changed = std::move(changed)](version_number) { changed(); });
+  return core_.where.watch(keys::queue_partition, [changed = std::move(changed)](const commit_notice&) { changed(); });
 }
 
 base::status mark_queue(const view& now, const faults& report, const std::function<void(const blob_ref&)>& mark) {
