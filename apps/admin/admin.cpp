@@ -27,6 +27,7 @@ const std::map<std::string_view, handler>& table() {
       {"dkim.check", commands::dkim_check},         {"dkim.activate", commands::dkim_activate},
       {"dkim.rotate", commands::dkim_rotate},       {"dkim.retire", commands::dkim_retire},
       {"mailbox.list", commands::mailbox_list},     {"mailbox.export", commands::mailbox_export},
+      {"mailbox.rights", commands::mailbox_rights}, {"mailbox.share", commands::mailbox_share},
       {"mailbox.import", commands::mailbox_import}, {"status", commands::status},
       {"ban.list", commands::ban_list},             {"ban.add", commands::ban_add},
       {"ban.remove", commands::ban_remove},         {"ban.explain", commands::ban_explain},

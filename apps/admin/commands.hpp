@@ -71,6 +71,8 @@ base::task<json> dkim_retire(const context& with, const json& request);
 
 base::task<json> mailbox_list(const context& with, const json& request);
 base::task<json> mailbox_export(const context& with, const json& request);
+base::task<json> mailbox_rights(const context& with, const json& request);
+base::task<json> mailbox_share(const context& with, const json& request);
 base::task<json> mailbox_import(const context& with, const json& request);
 
 base::task<json> ban_list(const context& with, const json& request);

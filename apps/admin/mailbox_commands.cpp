@@ -3,6 +3,7 @@
 #include "apps/admin/commands.hpp"
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/mail/flags.hpp"
+#include "briefwerk/mail/rights.hpp"
 #include "briefwerk/mail/special_use.hpp"
 #include "briefwerk/mail/summary.hpp"
 
@@ -60,6 +61,54 @@ base::task<json> mailbox_list(const context& with, const json& request) {
     rows.push_back(std::move(row));
   }
   co_return json{{"mailboxes", std::move(rows)}};
+}
+
+// Who besides the account may do what with a mailbox (RFC 4314), by the identifiers that IMAP has for them.
+base::task<json> mailbox_rights(const context& with, const json& request) {
+  const std::string account = co_await account_id_of(with, request);
+  const std::string name = text(request, "mailbox");
+  auto info = co_await with.store.mailboxes().find(account, name);
+  const auto mailbox = take(std::move(info), name);
+  auto got = co_await with.store.mailboxes().access(account, mailbox.id);
+  const auto entries = take(std::move(got), name);
+  json rows = json::array();
+  for (const auto& one : entries) {
+    std::string identifier = "anyone";
+    if (!one.user.empty()) {
+      const auto user = co_await with.store.directory().get_account(one.user);
+      if (!user) continue;  // gone
+      identifier = user->login;
+    }
+    if (one.negative) identifier.insert(0, 1, '-');
+    rows.push_back({{"identifier", identifier}, {"rights", mail::rights_text(one.rights)}});
+  }
+  co_return json{{"rights", std::move(rows)}};
+}
+
+// "rights" as SETACL has them: "lr", "+s", "-w", or "" for none.
+base::task<json> mailbox_share(const context& with, const json& request) {
+  const std::string account = co_await account_id_of(with, request);
+  const std::string name = text(request, "mailbox");
+  auto info = co_await with.store.mailboxes().find(account, name);
+  const auto mailbox = take(std::move(info), name);
+  std::string identifier = text(request, "identifier"), letters = text_or(request, "rights", "");
+  store::access_change change;
+  change.negative = identifier.starts_with('-');
+  if (change.negative) identifier.erase(0, 1);
+  if (letters.starts_with('+')) change.how = store::flag_change::add;
+  if (letters.starts_with('-')) change.how = store::flag_change::remove;
+  if (change.how != store::flag_change::replace) letters.erase(0, 1);
+  const auto rights = mail::parse_rights(letters);
+  if (!rights) throw refusal("rights are letters of lrswipkxtea, c and d: " + letters);
+  change.rights = *rights;
+  if (identifier != "anyone") {
+    auto found = co_await with.store.directory().find_account(identifier);
+    change.user = take(std::move(found), identifier).id;
+    if (change.user == account) throw refusal("the account has every right at its own mailboxes");
+  }
+  const auto done = co_await with.store.mailboxes().change_access(account, mailbox.id, std::move(change));
+  check(done, name);
+  co_return json::object();
 }
 
 // Messages behind the uid `after`, as many as fit one answer. A message that cannot be read is named and left out: one

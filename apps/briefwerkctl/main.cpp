@@ -286,6 +286,27 @@ void add_mailbox(CLI::App& app, session& with) {
     with.show(with.ask({{"command", "mailbox.list"}, {"account", *account}}), "mailboxes",
               {"name", "use", "messages", "unseen", "octets"});
   });
+  auto* rights = group->add_subcommand("rights", "Show who else may do what with a mailbox");
+  auto* share = group->add_subcommand("share", "Let others do something with a mailbox, or no longer");
+  for (auto* command : {rights, share}) {
+    command->add_option("account", *account)->required();
+    command->add_option("mailbox", *mailbox)->required();
+  }
+  rights->callback([=, &with] {
+    with.show(with.ask({{"command", "mailbox.rights"}, {"account", *account}, {"mailbox", *mailbox}}), "rights",
+              {"identifier", "rights"});
+  });
+  auto identifier = std::make_shared<std::string>();
+  auto letters = std::make_shared<std::string>();
+  share->add_option("--identifier", *identifier, "Address of an account, or anyone; behind a -: whom to take rights from")
+      ->required();
+  share->add_option("--rights", *letters, "As of RFC 4314: lr to read, lrswite to write, --rights=-w to change one, \"\" for none")
+      ->required();
+  share->callback([=, &with] {
+    with.said(with.ask({{"command", "mailbox.share"}, {"account", *account}, {"mailbox", *mailbox},
+                        {"identifier", *identifier}, {"rights", *letters}}),
+              *identifier + ": rights are set");
+  });
   auto* out = group->add_subcommand("export", "Write the messages to an mbox file or a Maildir");
   auto* in = group->add_subcommand("import", "Take the messages of an mbox file or a Maildir");
   for (auto* command : {out, in}) {

@@ -272,6 +272,7 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   server::imap_options made;
   made.mail = &store->mailboxes();
   made.logins = &authenticator();
+  made.accounts = &store->directory();
   made.crypto = crypto.get();
   made.tls = tls;
   made.implicit_tls = implicit_tls;

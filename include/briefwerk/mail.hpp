@@ -11,6 +11,7 @@
 #include "briefwerk/mail/header.hpp"
 #include "briefwerk/mail/message_edit.hpp"
 #include "briefwerk/mail/mime.hpp"
+#include "briefwerk/mail/rights.hpp"
 #include "briefwerk/mail/smtp_envelope.hpp"
 #include "briefwerk/mail/special_use.hpp"
 #include "briefwerk/mail/summary.hpp"

@@ -237,6 +237,27 @@ TEST_CASE("imap: message commands") {
   check(rows);
 }
 
+TEST_CASE("imap: rights") {
+  const row rows[] = {
+      {"RFC 4314 §3.1", "a SETACL INBOX/Drafts Byron lrswikda", "setacl [INBOX/Drafts] [Byron] =lrswiktecda"},
+      {"added", "a SETACL a anyone +cd", "setacl [a] [anyone] +kxtecd"},
+      {"removed, in quotes", "a SETACL a \"-two words\" \"-r\"", "setacl [a] [-two words] -r"},
+      {"none", "a SETACL a b \"\"", "setacl [a] [b] ="},
+      {"upper case is not allowed", "a SETACL INBOX/Drafts John lrQswicda", "BAD: Unknown right"},
+      {"not a right", "a SETACL INBOX/Drafts John lrqswicda", "BAD: Unknown right"},
+      {"nobody", "a SETACL a \"\" l", "BAD: Invalid argument"},
+      {"nobody, negative", "a SETACL a - l", "BAD: Invalid argument"},
+      {"rights are needed", "a SETACL a b", "BAD: Argument missing"},
+      {"§3.2", "a DELETEACL INBOX Fred", "deleteacl [INBOX] [Fred]"},
+      {"§3.3", "a GETACL inbox", "getacl [INBOX]"},
+      {"one mailbox", "a GETACL a b", "BAD: Too many arguments"},
+      {"§3.4", "a LISTRIGHTS ~/Mail/saved smith", "listrights [~/Mail/saved] [smith]"},
+      {"§3.5", "a MYRIGHTS {5}\r\nINBOX", "myrights [INBOX]"},
+      {"RFC 8440 §4", "a LIST \"\" % RETURN (MYRIGHTS)", "list extended r:rights [] [%]"},
+  };
+  check(rows);
+}
+
 TEST_CASE("imap: search") {
   const row rows[] = {
       {"RFC 9051 §6.4.4", R"(a SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith")", "search and(flags_set:4 since=8797 not(from'Smith'))"},

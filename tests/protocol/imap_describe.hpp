@@ -145,6 +145,7 @@ struct describe {
     option(c.return_children, "r:children");
     option(c.return_special_use, "r:special");
     if (c.return_status != 0) out += " r:status" + std::to_string(c.return_status);
+    option(c.return_my_rights, "r:rights");
     for (const auto entry : c.return_metadata) out.append(" r:").append(entry);
     out.append(" [").append(c.reference).append("]");
     for (const auto pattern : c.patterns) out.append(" [").append(pattern).append("]");
@@ -211,6 +212,18 @@ struct describe {
     return out;
   }
   std::string operator()(const imap::set_quota_command& c) const { return "setquota [" + std::string(c.root) + "]"; }
+  std::string operator()(const imap::get_acl_command& c) const { return "getacl [" + std::string(c.mailbox) + "]"; }
+  std::string operator()(const imap::my_rights_command& c) const { return "myrights [" + std::string(c.mailbox) + "]"; }
+  std::string operator()(const imap::set_acl_command& c) const {
+    const char* const how = c.how == imap::rights_change::replace ? " =" : c.how == imap::rights_change::add ? " +" : " -";
+    return "setacl [" + std::string(c.mailbox) + "] [" + std::string(c.identifier) + "]" + how + mail::rights_text(c.rights);
+  }
+  std::string operator()(const imap::delete_acl_command& c) const {
+    return "deleteacl [" + std::string(c.mailbox) + "] [" + std::string(c.identifier) + "]";
+  }
+  std::string operator()(const imap::list_rights_command& c) const {
+    return "listrights [" + std::string(c.mailbox) + "] [" + std::string(c.identifier) + "]";
+  }
   std::string operator()(const imap::move_command& c) const {
     return (c.by_uid ? "uid move " : "move ") + text_of(c.messages) + " [" + std::string(c.mailbox) + "]";
   }

@@ -123,12 +123,22 @@ TEST_CASE("imap writer: untagged responses") {
   CHECK(written([](auto& out) { out.vanished({}, false); }).empty());
   CHECK(written([](auto& out) { out.flags(keywords); }) ==
         "* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $Forwarded $Junk)\r\n");
-  CHECK(written([](auto& out) { out.permanent_flags(false, true, keywords); }) ==
+  CHECK(written([](auto& out) { out.permanent_flags(mail::flags::system_mask | mail::flags::keyword_mask, keywords); }) ==
         "* OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $Forwarded $Junk \\*)] Flags permitted\r\n");
-  CHECK(written([](auto& out) { out.permanent_flags(true, true, keywords); }) == "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n");
+  CHECK(written([](auto& out) { out.permanent_flags(0, keywords); }) == "* OK [PERMANENTFLAGS ()] No flag can be changed\r\n");
+  CHECK(written([](auto& out) { out.permanent_flags(mail::flags::seen, keywords); }) == "* OK [PERMANENTFLAGS (\\Seen)] Flags permitted\r\n");
   // Nothing quoted in a text can begin a line of its own.
   CHECK(written([](auto& out) { out.no("", "a\r\n* BYE \xC3\xBC"); }) == "* NO a  * BYE ??\r\n");
   CHECK(written([](auto& out) { out.name_space('/'); }) == "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+  CHECK(written([](auto& out) { out.name_space('/', "Other Users/"); }) ==
+        "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\r\n");
+  const imap::acl_entry entries[] = {{"fred", mail::rights::all}, {"-a b", mail::rights::read}};
+  CHECK(written([&](auto& out) { out.acl("team", entries); }) == "* ACL team fred lrswipkxtecda \"-a b\" r\r\n");
+  CHECK(written([](auto& out) { out.list_rights("team", "x", mail::rights::all); }) ==
+        "* LISTRIGHTS team x lrswipkxtecda\r\n");
+  CHECK(written([](auto& out) { out.list_rights("team", "x", 0); }) ==
+        "* LISTRIGHTS team x \"\" l r s w i p k x t e c d a\r\n");
+  CHECK(written([](auto& out) { out.my_rights("team", mail::rights::read); }) == "* MYRIGHTS team r\r\n");
   const std::pair<std::string_view, std::string_view> fields[] = {{"name", "Briefwerk"}, {"version", "1"}};
   CHECK(written([&](auto& out) { out.id(fields); }) == "* ID (\"name\" \"Briefwerk\" \"version\" \"1\")\r\n");
   CHECK(written([](auto& out) { out.id({}); }) == "* ID NIL\r\n");

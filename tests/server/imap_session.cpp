@@ -26,7 +26,7 @@ TEST_CASE("a session from greeting to logout, on every kind of connection") {
     CHECK(has_part(selected, "[UIDNEXT 1]"));
     CHECK(has_part(selected, "OK [READ-WRITE]"));
     CHECK(has_part(c.command("ID NIL"), "\"name\" \"Briefwerk\""));
-    CHECK(has_part(c.command("NAMESPACE"), "* NAMESPACE ((\"\" \"/\")) NIL NIL"));
+    CHECK(has_part(c.command("NAMESPACE"), "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL"));
     const auto gone = c.command("LOGOUT");
     CHECK(has_part(gone, "* BYE"));
     CHECK(c.line().empty());

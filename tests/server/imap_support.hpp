@@ -42,6 +42,7 @@ class house {
         account_authenticator_options{.host = "mail.example.org", .decoy_secret = "0123456789abcdef", .disabled = {},
                                       .recoverable_secrets = true, .threads = 1, .remember = 300s, .remembered = 100});
     options.logins = logins_.get();
+    options.accounts = &store_->directory();
     options.crypto = crypto_.get();
     options.metrics = &figures_;
     options.login_without_tls = how == channel::plain;

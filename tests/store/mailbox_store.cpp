@@ -59,6 +59,9 @@ TEST_CASE("mailboxes in memory: accounts and names") { testing::conforms_in_acco
 TEST_CASE("mailboxes in memory: renaming and removing") { testing::conforms_in_renaming_and_removing(in_memory); }
 TEST_CASE("mailboxes in memory: delivery") { testing::conforms_in_delivery(in_memory); }
 TEST_CASE("mailboxes in memory: quota") { testing::conforms_in_quota(in_memory); }
+TEST_CASE("mailboxes in memory: rights of others") { testing::conforms_in_access(in_memory); }
+TEST_CASE("mailboxes in memory: between accounts") { testing::conforms_in_transfer_between_accounts(in_memory); }
+TEST_CASE("mailboxes in memory: many, watched") { testing::conforms_in_watching_many(in_memory, 20000); }
 TEST_CASE("mailboxes in memory: annotations") { testing::conforms_in_annotations(in_memory); }
 TEST_CASE("mailboxes in memory: flags") { testing::conforms_in_flags(in_memory); }
 TEST_CASE("mailboxes in memory: keywords") { testing::conforms_in_keywords(in_memory); }
@@ -75,6 +78,9 @@ TEST_CASE("mailboxes on disk: accounts and names") { testing::conforms_in_accoun
 TEST_CASE("mailboxes on disk: renaming and removing") { testing::conforms_in_renaming_and_removing(on_disk); }
 TEST_CASE("mailboxes on disk: delivery") { testing::conforms_in_delivery(on_disk); }
 TEST_CASE("mailboxes on disk: quota") { testing::conforms_in_quota(on_disk); }
+TEST_CASE("mailboxes on disk: rights of others") { testing::conforms_in_access(on_disk); }
+TEST_CASE("mailboxes on disk: between accounts") { testing::conforms_in_transfer_between_accounts(on_disk); }
+TEST_CASE("mailboxes on disk: many, watched") { testing::conforms_in_watching_many(on_disk, 500); }
 TEST_CASE("mailboxes on disk: annotations") { testing::conforms_in_annotations(on_disk); }
 TEST_CASE("mailboxes on disk: flags") { testing::conforms_in_flags(on_disk); }
 TEST_CASE("mailboxes on disk: keywords") { testing::conforms_in_keywords(on_disk); }

@@ -28,6 +28,7 @@
 #include "briefwerk/protocol/imap/capability.hpp"
 #include "briefwerk/server/authenticator.hpp"
 #include "briefwerk/server/message_buffer.hpp"
+#include "briefwerk/store/directory.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
 
 namespace briefwerk::server {
@@ -47,6 +48,7 @@ struct junk_report {
 struct imap_options {
   store::mailbox_store* mail = nullptr;      // required
   server::authenticator* logins = nullptr;   // required
+  store::directory* accounts = nullptr;      // by whose logins mailboxes are shared (RFC 4314); null: none are
   const base::crypto* crypto = nullptr;      // required: session ids
   std::shared_ptr<net::tls_context> tls;     // null: no TLS, so no login either unless login_without_tls
   bool implicit_tls = false;                 // TLS from the first octet (port 993)

@@ -23,6 +23,7 @@
 #include "briefwerk/base/result.hpp"
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/mail/flags.hpp"
+#include "briefwerk/mail/rights.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/mail/special_use.hpp"
 #include "briefwerk/store/blob.hpp"
@@ -139,6 +140,7 @@ opened_mailbox opened(snapshot_ptr messages);
 struct flag_list {
   std::uint64_t system = 0;
   std::vector<std::string> keywords;
+  std::uint64_t kept = 0;  // of flag_change::replace: bits (mail::flag_set) that stay as each message has them
 };
 
 enum class flag_change : std::uint8_t { replace, add, remove };
@@ -207,6 +209,38 @@ struct annotation {
 struct annotation_change {
   std::string entry;
   std::optional<std::string> value;  // nothing: the entry goes
+};
+
+// Who may do what with a mailbox (RFC 4314). Its own account may do everything, and has no entry.
+struct access_entry {
+  account_id user;           // empty: anyone
+  bool negative = false;     // takes these rights from those whom it is about
+  mail::right_set rights = 0;  // never none
+};
+using access_list = std::vector<access_entry>;
+struct mailbox_access {
+  mailbox_id mailbox = 0;
+  access_list entries;
+};
+struct access_change {
+  account_id user;  // empty: anyone
+  bool negative = false;
+  flag_change how = flag_change::replace;  // of the entry that there is; one that has no rights left goes
+  mail::right_set rights = 0;
+};
+// What an account that is not the mailbox's own may do: all that its entry and anyone's give, without what negative
+// ones take.
+mail::right_set rights_of(const access_list& entries, const account_id& user) noexcept;
+
+// COPY or MOVE between mailboxes of any two accounts.
+struct transfer_request {
+  account_id from_account;
+  mailbox_id from = 0;
+  mail::uid_set uids;
+  account_id to_account;
+  mailbox_id to = 0;
+  bool moves = false;
+  mail::flag_set flags_kept = ~mail::flag_set{0};  // others are dropped; keywords all or none
 };
 
 // Answers come on the asking chain's executor. Views and references given stay the caller's until the answer.
@@ -304,7 +338,7 @@ class mailbox_store {
                                             std::vector<annotation_change> changes) = 0;
 
   // `changed` is called from a thread of the store after commits that touched the mailbox (mailbox 0: the list of
-  // mailboxes), once for all that happened since the last call. It must only note the fact and post to its executor,
+  // mailboxes, subscriptions, rights), once for all that happened since the last call. It must only note the fact and post to its executor,
   // and must not end a subscription.
   virtual subscription watch(account_id account, std::function<void(mailbox_id)> changed) = 0;
 
@@ -312,6 +346,17 @@ class mailbox_store {
   // counts what is left of it. base::errc::not_found when `uid` is gone already.
   virtual base::task<base::result<appended>> replace(account_id account, mailbox_id from, std::uint32_t uid,
                                                      message_source message, local_target target);
+
+  // Rights stay with a renamed mailbox (with INBOX as well as with what its messages went to), go with a removed one,
+  // and a new mailbox begins with those of its parent. A store without these has no shared mailboxes.
+  virtual base::task<base::result<access_list>> access(account_id account, mailbox_id mailbox);
+  virtual base::task<base::result<std::vector<mailbox_access>>> access_of_all(account_id account);  // that have entries
+  // Errors: no_such_mailbox; limit_exceeded past limits::store_access_entries.
+  virtual base::task<base::status> change_access(account_id account, mailbox_id mailbox, access_change change);
+  // The other accounts that give `user`, or anyone, some right; perhaps some more.
+  virtual base::task<base::result<std::vector<account_id>>> sharing_with(account_id user);
+  // One commit, as copy() and move() make it; the quota of `to_account` counts.
+  virtual base::task<base::result<uid_mapping>> transfer(transfer_request what);
 };
 
 }  // namespace briefwerk::store

@@ -65,6 +65,9 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.quota, "QUOTA=RES-MESSAGE");
   add(offered.metadata, "METADATA");
   add(offered.list_metadata, "LIST-METADATA");
+  add(offered.acl, "ACL");
+  add(offered.acl, "RIGHTS=kxte");
+  add(offered.acl, "LIST-MYRIGHTS");
   add(offered.compress && state.authenticated, "COMPRESS=DEFLATE");
   add(offered.unauthenticate, "UNAUTHENTICATE");
   add(options.message_limit != 0, "MESSAGELIMIT=" + std::to_string(options.message_limit));

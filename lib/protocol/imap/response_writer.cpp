@@ -178,15 +178,16 @@ void response_writer::flags(std::span<const std::string> keywords) {
   crlf();
 }
 
-void response_writer::permanent_flags(bool read_only, bool may_create, std::span<const std::string> keywords) {
+void response_writer::permanent_flags(mail::flag_set changeable, std::span<const std::string> keywords) {
   append("* OK [PERMANENTFLAGS (");
-  if (!read_only) {
-    char* at = reserve(64);
-    advance(put_flags(at, mail::flags::system_mask));
-    keyword_names(mail::flags::keyword_mask, keywords, false);
-    if (may_create) append(" \\*");
+  char* at = reserve(64);
+  advance(put_flags(at, changeable));
+  const bool first = (changeable & mail::flags::system_mask) == 0;
+  if ((changeable & mail::flags::keyword_mask) != 0) {
+    keyword_names(mail::flags::keyword_mask, keywords, first);
+    append(first && keywords.empty() ? "\\*" : " \\*");
   }
-  append(read_only ? ")] Read-only mailbox\r\n" : ")] Flags permitted\r\n");
+  append(changeable == 0 ? ")] No flag can be changed\r\n" : ")] Flags permitted\r\n");
 }
 
 void response_writer::list(const list_entry& entry, bool lsub) {
@@ -395,10 +396,55 @@ void response_writer::metadata(std::string_view name, std::span<const metadata_v
   append(")\r\n");
 }
 
-void response_writer::name_space(char delimiter) {
-  append("* NAMESPACE ((\"\" ");
-  string({&delimiter, 1});
-  append(")) NIL NIL\r\n");
+void response_writer::name_space(char delimiter, std::string_view others) {
+  const auto one = [&](std::string_view prefix) {
+    append("((");
+    string(prefix);
+    append(' ');
+    string({&delimiter, 1});
+    append(")) ");
+  };
+  append("* NAMESPACE ");
+  one("");
+  others.empty() ? append("NIL ") : one(others);
+  append("NIL\r\n");
+}
+
+// acl-data = "ACL" SP mailbox *(SP identifier SP rights)
+void response_writer::acl(std::string_view name, std::span<const acl_entry> entries) {
+  append("* ACL ");
+  mailbox(name);
+  for (const auto& entry : entries) {
+    append(' ');
+    astring(entry.identifier);
+    append(' ');
+    astring(mail::rights_text(entry.rights));
+  }
+  crlf();
+}
+
+// listrights-data = "LISTRIGHTS" SP mailbox SP identifier SP rights *(SP rights)
+void response_writer::list_rights(std::string_view name, std::string_view identifier, mail::right_set required) {
+  append("* LISTRIGHTS ");
+  mailbox(name);
+  append(' ');
+  astring(identifier);
+  append(' ');
+  astring(mail::rights_text(required));
+  for (const char letter : mail::rights_text(mail::rights::all & static_cast<mail::right_set>(~required))) {
+    append(' ');
+    append(letter);
+  }
+  crlf();
+}
+
+// myrights-data = "MYRIGHTS" SP mailbox SP rights
+void response_writer::my_rights(std::string_view name, mail::right_set rights) {
+  append("* MYRIGHTS ");
+  mailbox(name);
+  append(' ');
+  astring(mail::rights_text(rights));
+  crlf();
 }
 
 void response_writer::id(std::span<const std::pair<std::string_view, std::string_view>> fields) {

@@ -12,6 +12,11 @@ struct overloaded : F... {
   using F::operator()...;
 };
 
+bool is_about_rights(command_kind kind) noexcept {
+  return kind == command_kind::get_acl || kind == command_kind::set_acl || kind == command_kind::delete_acl ||
+         kind == command_kind::list_rights || kind == command_kind::my_rights;
+}
+
 }  // namespace
 
 bool server_session::in_state(std::uint8_t states) const noexcept {
@@ -43,6 +48,7 @@ std::optional<server_session::refusal> server_session::check_legal(const command
                        ((kind == command_kind::get_quota || kind == command_kind::get_quota_root ||
                          kind == command_kind::set_quota) && !offered.quota) ||
                        ((kind == command_kind::get_metadata || kind == command_kind::set_metadata) && !offered.metadata) ||
+                       (is_about_rights(kind) && !offered.acl) ||
                        (kind == command_kind::starttls && !options_.offer_starttls);
   if (missing) return refusal{condition::bad, {}, "Unknown command"};
   if (!in_state(head.rule->states)) {

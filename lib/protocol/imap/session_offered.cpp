@@ -19,6 +19,7 @@ struct offered_parts {
   bool operator()(const list_command& list) const {
     if (list.extended && !offered.list_extended && !offered.imap4rev2) return false;
     if (list.return_status != 0 && ((!offered.list_status && !offered.imap4rev2) || !items(list.return_status))) return false;
+    if (list.return_my_rights && !offered.acl) return false;
     if (!list.return_metadata.empty() && !offered.list_metadata) return false;
     return offered.special_use || (!list.select_special_use && !list.return_special_use);
   }

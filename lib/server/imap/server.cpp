@@ -17,12 +17,13 @@ constexpr std::array<std::string_view, std::variant_size_v<protocol::imap::comma
     "create",     "delete", "rename",    "subscribe", "status", "list",       "namespace", "idle",  "check",
     "close",      "unselect", "expunge", "search", "fetch",    "store",        "copy",     "move",
     "sort",       "thread", "cancelupdate", "unauthenticate", "getquota", "getquotaroot", "setquota",
-    "compress", "getmetadata", "setmetadata"};
+    "compress", "getmetadata", "setmetadata", "getacl", "setacl", "deleteacl", "listrights", "myrights"};
 
 protocol::imap::server_options protocol_options(const imap_options& from) {
   protocol::imap::server_options out;
   out.greeting = from.hostname + " Briefwerk ready";
   out.offered = from.offered;
+  out.offered.acl = from.offered.acl && from.accounts != nullptr;
   out.mechanisms = from.logins->mechanisms(from.tls != nullptr && !from.login_without_tls);
   out.offer_starttls = from.tls != nullptr && !from.implicit_tls;
   out.login_without_tls = from.login_without_tls;
@@ -40,7 +41,7 @@ protocol::imap::capabilities imap_capabilities() {
   out.searchres = out.within = out.multiappend = out.binary = out.objectid = out.savedate = out.preview = true;
   out.condstore = out.qresync = out.sort = out.thread = out.context = out.partial = true;
   out.unauthenticate = out.utf8_accept = out.uid_only = out.in_progress = out.quota = true;
-  out.replace = out.catenate = out.compress = out.metadata = out.list_metadata = true;
+  out.replace = out.catenate = out.compress = out.metadata = out.list_metadata = out.acl = true;
   out.literals = protocol::imap::literal_rule::plus;
   return out;
 }

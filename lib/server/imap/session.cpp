@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include "search_context.hpp"
+#include "shared_names.hpp"
 
 #include <type_traits>
 #include <utility>
@@ -243,12 +244,17 @@ base::task<void> session::run_command(const wire::command& command) {
         else if constexpr (std::is_same_v<kind, wire::unselect_command>) return run_close(false);
         else if constexpr (std::is_same_v<kind, wire::idle_command>) return begin_idle();
         else {
-          if constexpr (std::is_same_v<kind, wire::namespace_command>) machine_.output().name_space('/');
+          if constexpr (std::is_same_v<kind, wire::namespace_command>) write_namespaces();
           if constexpr (std::is_same_v<kind, wire::id_command>) run_id();
           return finish(condition::ok, "", "Done", true, false);
         }
       },
       command);
+}
+
+void session::write_namespaces() {
+  const std::string others = is_sharing() ? std::string(other_users).append("/") : std::string();
+  machine_.output().name_space('/', others);
 }
 
 // RFC 8437: all that the login brought goes; the answer is the machine's.

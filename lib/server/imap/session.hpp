@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "briefwerk/mail/rights.hpp"
 #include "briefwerk/mail/summary.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/net/stream.hpp"
@@ -51,6 +52,9 @@ class session final : public watcher {
   struct append_state {
     std::vector<message_buffer> messages;
     std::vector<store::local_target> targets;
+    store::account_id account;  // whose mailbox it is, and what it is called there
+    std::string mailbox;
+    mail::flag_set flags = 0;   // that may be set
     std::uint64_t octets = 0;  // announced
     std::uint32_t replaced = 0;  // UID, of REPLACE
     bool by_uid = false;
@@ -60,6 +64,21 @@ class session final : public watcher {
   struct selection {
     index_ranges ranges;        // of announced_
     std::size_t count = 0;
+  };
+
+  // A mailbox that a command names: whose it is, and what the user may do with it. Its name is the one in that account.
+  struct place {
+    store::account_id account;
+    store::mailbox_info info;
+    mail::right_set rights = 0;
+  };
+  struct new_place {
+    store::account_id account;
+    std::string name;
+  };
+  struct identified {
+    store::account_id account;  // empty: anyone
+    bool negative = false;
   };
 
   void store_changed(store::mailbox_id mailbox) override;
@@ -93,7 +112,40 @@ class session final : public watcher {
   base::task<void> run(const wire::delete_command& command);
   base::task<void> run(const wire::rename_command& command);
   base::task<void> run(const wire::subscribe_command& command);
-  base::task<base::status> write_status(std::string_view name, store::mailbox_id mailbox, wire::status_items items);
+  base::task<base::status> write_status(std::string_view name, store::account_id account, store::mailbox_id mailbox,
+                                        wire::status_items items);
+  struct names {
+    std::vector<store::mailbox_info> infos;
+    std::size_t own = 0;  // so many of the user's own; the rest is of these accounts, with these rights
+    std::vector<std::pair<store::account_id, mail::right_set>> shared;
+  };
+  base::task<base::result<names>> all_names(bool subscribed_only);
+  base::task<bool> write_further(const wire::list_command& command, const store::mailbox_info& info,
+                                 const store::account_id& account, mail::right_set granted);
+  static bool may_note(mail::right_set granted) noexcept;  // RFC 5464 §3.3
+  // RFC 8474 §4: of all mailboxes that this user may see.
+  std::string id_of(const store::account_id& account, store::mailbox_id mailbox) const;
+
+  // Rights (session_access.cpp).
+  bool is_sharing() const noexcept { return machine_.options().offered.acl; }
+  base::task<base::result<store::account_id>> other_account(std::string login);
+  // Errors: as of mailbox_store::find(); no_such_mailbox also for what the user may not look up, base::errc::denied
+  // without all rights of `needed`.
+  base::task<base::result<place>> locate(std::string name, mail::right_set needed);
+  base::task<base::result<place>> locate_mailbox(std::string name, mail::right_set needed);
+  base::task<base::result<new_place>> locate_new(std::string name);
+  base::task<base::result<std::vector<place>>> shared_places();
+  base::task<bool> renew_rights();
+  void write_permanent_flags(std::span<const std::string> keywords);
+  bool may(mail::right_set needed) const noexcept { return (rights_ & needed) == needed; }
+  base::task<std::optional<identified>> identify(std::string_view text);
+  base::task<void> change_rights(std::string name, std::string_view identifier, store::flag_change how,
+                                 mail::right_set changed);
+  base::task<void> run(const wire::get_acl_command& command);
+  base::task<void> run(const wire::set_acl_command& command);
+  base::task<void> run(const wire::delete_acl_command& command);
+  base::task<void> run(const wire::list_rights_command& command);
+  base::task<void> run(const wire::my_rights_command& command);
 
   // The selected mailbox (session_select.cpp).
   base::task<void> run(const wire::select_command& command);
@@ -103,7 +155,7 @@ class session final : public watcher {
   // Tells the client what changed in the mailbox, where it may be told, and brings latest_ up to date. False: the
   // mailbox is gone, and the machine has been told to end.
   base::task<bool> refresh(bool may_expunge, bool by_uid);
-  void write_select_data(const store::mailbox_info& info, const store::opened_mailbox& opened);
+  void write_select_data(const store::mailbox_info& info, std::string_view name, const store::opened_mailbox& opened);
   // Waits for the messages of a large mailbox, which were not at hand when it was selected. False: they cannot be
   // read, and the machine has been told to end.
   base::task<bool> finish_opening();
@@ -152,6 +204,7 @@ class session final : public watcher {
 
   base::task<void> append_begin(const wire::append_begin& question);
   bool prepare_replace(const wire::append_piece& piece);
+  store::local_target target_of(const wire::append_piece& piece) const;
   bool take_message_data(std::string_view octets);
   base::task<void> append_url(const wire::append_url& question);
   base::task<std::optional<std::string_view>> octets_of_url(const std::string& url, store::message_octets& octets,
@@ -219,18 +272,19 @@ class session final : public watcher {
   base::task<void> run(const wire::get_quota_command& command);
   base::task<void> run(const wire::get_quota_root_command& command);
   base::task<void> run(const wire::set_quota_command& command);
-  base::task<base::status> write_quota();
+  base::task<base::status> write_quota(std::string_view root, store::account_id account);
 
   // METADATA (session_metadata.cpp).
   base::task<void> run(const wire::get_metadata_command& command);
   base::task<void> run(const wire::set_metadata_command& command);
   // Answers the size of the largest value that was left out for its size; 0: none was.
-  base::task<base::result<std::uint64_t>> write_metadata(std::string name, store::mailbox_id mailbox,
-                                                         wire::get_metadata_command wanted);
-  base::task<base::result<store::mailbox_id>> noted_mailbox(std::string name);
+  base::task<base::result<std::uint64_t>> write_metadata(std::string name, store::account_id account,
+                                                         store::mailbox_id mailbox, wire::get_metadata_command wanted);
+  base::task<base::result<place>> noted_mailbox(std::string name);
 
   base::task<void> run(const wire::unauthenticate_command& command);
   void run_id();
+  void write_namespaces();
   void complete(const refusal& why);
   bool is_selected() const noexcept { return selected_ != 0; }
   const imap_options& options() const noexcept { return service_.options; }
@@ -257,6 +311,8 @@ class session final : public watcher {
 
   store::mailbox_id selected_ = 0;
   mail::special_use selected_use_ = mail::special_use::none;
+  store::account_id owner_;          // of the selected mailbox
+  mail::right_set rights_ = mail::rights::all;  // what the user may do there
   store::snapshot_ptr announced_, latest_;
   std::shared_ptr<store::pending_snapshot> opening_;  // brings both: no command before
   // Messages whose flags the client knows up to this modseq, though announced_ is older.

@@ -11,13 +11,6 @@ using wire::condition;
 
 // RFC 9051 §6.3.12. Whether the mailbox is there is asked before the octets are taken; whether they fit, the store says.
 base::task<void> session::append_begin(const wire::append_begin& question) {
-  store::local_target target;
-  target.account = account_;
-  target.mailbox = std::string(question.piece.mailbox);
-  target.flags.system = question.piece.flags.system;
-  target.flags.keywords.assign(question.piece.flags.keywords.begin(), question.piece.flags.keywords.end());
-  target.internal_date = question.piece.internal_date;
-  target.fall_back_to_inbox = false;
   if (question.first) {
     append_ = std::make_unique<append_state>();
     append_->begun = options().clock->steady();
@@ -26,12 +19,15 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
       append_.reset();
       co_return;
     }
-    const auto info = co_await mail().find(account_, target.mailbox);
-    if (!info || !info->selectable) {
+    const auto where = co_await locate(std::string(question.piece.mailbox), mail::rights::insert);
+    if (!where || !where->info.selectable) {
       append_.reset();
-      complete(info ? refusal{codes::cannot, "Not a mailbox that holds messages"} : refusal_of_target(info.error()));
+      complete(where ? refusal{codes::cannot, "Not a mailbox that holds messages"} : refusal_of_target(where.error()));
       co_return;
     }
+    append_->account = where->account;
+    append_->mailbox = where->info.name;
+    append_->flags = mail::changeable_flags(where->rights);
   }
   append_->octets += question.size;
   if (most_saved() != 0 && append_->messages.size() >= most_saved()) {
@@ -48,14 +44,31 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
   }
   append_->messages.emplace_back(options().buffer);
   if (!question.piece.catenated) append_->messages.back().expect(question.size);
-  append_->targets.push_back(std::move(target));
+  append_->targets.push_back(target_of(question.piece));
   machine_.accept_message();
+}
+
+// RFC 4314 §4: flags that may not be set are left out.
+store::local_target session::target_of(const wire::append_piece& piece) const {
+  store::local_target target;
+  target.account = append_->account;
+  target.mailbox = append_->mailbox;
+  target.flags.system = piece.flags.system & append_->flags;
+  if ((append_->flags & mail::flags::keyword_mask) != 0)
+    target.flags.keywords.assign(piece.flags.keywords.begin(), piece.flags.keywords.end());
+  target.internal_date = piece.internal_date;
+  target.fall_back_to_inbox = false;
+  return target;
 }
 
 // False: refused, and the command is answered.
 bool session::prepare_replace(const wire::append_piece& piece) {
   if (machine_.is_read_only()) {
     machine_.complete(condition::no, codes::no_perm, "Mailbox was opened read-only");
+    return false;
+  }
+  if (!may(mail::rights::mark | mail::rights::expunge)) {
+    machine_.complete(condition::no, codes::no_perm, "Messages may not be removed here");
     return false;
   }
   const auto ranges = wire::resolve(*announced_, *piece.replaced, piece.by_uid, saved_);
@@ -104,14 +117,16 @@ base::task<std::optional<std::string_view>> session::octets_of_url(const std::st
                                                                    std::string& scratch) {
   const auto parsed = parse_message_url(url, login_name_);
   if (!parsed) co_return std::nullopt;
+  store::account_id account = owner_;
   store::mailbox_id mailbox = selected_;
   if (!parsed->mailbox.empty()) {
-    const auto info = co_await mail().find(account_, parsed->mailbox);
-    if (!info || !info->selectable) co_return std::nullopt;
-    mailbox = info->id;
+    const auto where = co_await locate_mailbox(parsed->mailbox, mail::rights::read);
+    if (!where) co_return std::nullopt;
+    account = where->account;
+    mailbox = where->info.id;
   }
   if (mailbox == 0) co_return std::nullopt;
-  const auto now = co_await mail().snapshot(account_, mailbox);
+  const auto now = co_await mail().snapshot(account, mailbox);
   if (!now || (parsed->uid_validity && *parsed->uid_validity != (*now)->uid_validity)) co_return std::nullopt;
   const auto* const entry = (*now)->find(parsed->uid);
   if (entry == nullptr) co_return std::nullopt;
@@ -166,14 +181,14 @@ base::task<void> session::append_end() {
   appended_ += static_cast<std::uint32_t>(stored->size());
   mail::uid_set uids;
   for (const auto& one : *stored) uids.insert(one.uid);
-  if (has_listener()) co_await report_append(mailbox, uids);
+  if (has_listener() && received->account == account_) co_await report_append(mailbox, uids);
   const std::string code = stored->empty() ? std::string() : codes::append_uid(stored->front().uid_validity, uids);
   co_await finish(condition::ok, code, "Appended", true, false);
 }
 
 base::task<void> session::store_replaced(append_state& received, const store::message_source& message) {
   const auto stored =
-      co_await mail().replace(account_, selected_, received.replaced, message, std::move(received.targets.front()));
+      co_await mail().replace(owner_, selected_, received.replaced, message, std::move(received.targets.front()));
   if (!stored) {
     const auto why = refusal_of_target(stored.error());
     co_await finish(condition::no, why.code, why.text, true, received.by_uid);

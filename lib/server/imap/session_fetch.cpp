@@ -71,7 +71,7 @@ base::task<void> session::run(const wire::fetch_command& command) {
   const std::uint32_t lowest = keep_highest(*what);
   if (lowest != 0) turn_round(*what);
   if (command.vanished) co_await write_vanished(command);
-  fetch_plan plan(command, machine_.is_read_only());
+  fetch_plan plan(command, machine_.is_read_only() || !may(mail::rights::seen));
   bool incomplete = false, sent = true;
   if (plan.index_only())
     sent = co_await fetch_from_index(command, plan, *what);
@@ -183,7 +183,7 @@ base::task<void> session::set_seen(std::vector<fetch_subject>& batch) {
   if (unseen.empty()) co_return;
   store::flag_list seen;
   seen.system = mail::flags::seen;
-  auto changed = co_await mail().change_flags(account_, selected_, std::move(unseen), store::flag_change::add,
+  auto changed = co_await mail().change_flags(owner_, selected_, std::move(unseen), store::flag_change::add,
                                               std::move(seen), std::nullopt);
   if (!changed) co_return;
   latest_ = changed->after;
@@ -209,7 +209,7 @@ base::task<void> session::load_summaries(std::vector<fetch_subject>& batch, fetc
     std::uint32_t from = batch[first].entry->uid;
     const std::uint32_t to = batch[last - 1].entry->uid;
     for (std::size_t next = first; next < last;) {
-      auto found = co_await mail().summaries(account_, selected_, from, to, last - next);
+      auto found = co_await mail().summaries(owner_, selected_, from, to, last - next);
       if (!found || found->rows.empty()) break;
       for (const auto& row : found->rows) {
         while (next < last && batch[next].entry->uid < row.uid) ++next;

@@ -4,6 +4,7 @@
 
 #include "list_matcher.hpp"
 #include "session.hpp"
+#include "shared_names.hpp"
 #include "yield.hpp"
 
 namespace briefwerk::server::imap {
@@ -30,6 +31,20 @@ void for_each_parent(std::string_view name, F&& f) {
 
 bool any_matches(const std::vector<list_matcher>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const list_matcher& one) { return one.matches(name); });
+}
+
+// RFC 9051 §6.3.9: with "%", levels above other users' mailboxes that are no mailboxes, or none to be looked up.
+void add_levels(const std::vector<store::mailbox_info>& all, const std::vector<list_matcher>& patterns,
+                const std::unordered_set<std::string_view>& with_children, std::vector<listed>& out) {
+  if (all.empty() || !parse_shared_name(all.back().name)) return;
+  if (std::none_of(patterns.begin(), patterns.end(), [](const auto& one) { return one.has_percent(); })) return;
+  std::set<std::string_view> levels;
+  for (const auto name : with_children)
+    if (parse_shared_name(name)) levels.insert(name);
+  for (const auto& info : all) levels.erase(info.name);
+  for (const auto name : levels)
+    if (any_matches(patterns, name))
+      out.push_back({.info = nullptr, .name = name, .has_children = true, .has_subscribed_below = false});
 }
 
 // RFC 9051 §6.3.9 and RFC 5258.
@@ -61,6 +76,7 @@ base::task<std::vector<listed>> choose(const wire::list_command& command, const 
     if (command.select_special_use && !info.use) continue;
     if (any_matches(patterns, info.name)) out.push_back(row);
   }
+  if (!command.select_subscribed && !command.select_special_use) add_levels(all, patterns, with_children, out);
   co_return out;
 }
 
@@ -93,7 +109,7 @@ void write_row(wire::response_writer& out, const wire::list_command& command, co
   entry.name = row.name;
   if (row.info == nullptr) {
     entry.no_select = entry.non_existent = true;
-    entry.child_info_subscribed = !command.lsub;
+    entry.child_info_subscribed = !command.lsub && row.has_subscribed_below;
     if (!command.lsub) entry.has_children = row.has_children;
     out.list(entry, command.lsub);
     return;
@@ -115,6 +131,52 @@ void write_row(wire::response_writer& out, const wire::list_command& command, co
 
 }  // namespace
 
+// The user's own names, by name, then those of others' mailboxes that are shared; those that are subscribed to are marked
+// under their name in the user's subscriptions.
+base::task<base::result<session::names>> session::all_names(bool subscribed_only) {
+  names all;
+  auto own = co_await mail().list(account_);
+  if (!own) co_return base::fail(own.error());
+  all.infos = std::move(*own);
+  std::unordered_set<std::string> subscribed;
+  if (is_sharing()) {
+    for (const auto& info : all.infos)
+      if (info.id == 0 && info.subscribed && parse_shared_name(info.name)) subscribed.insert(info.name);
+  }
+  all.own = all.infos.size();
+  if (subscribed_only && subscribed.empty()) co_return all;
+  auto shared = co_await shared_places();
+  if (!shared) co_return base::fail(shared.error());
+  for (auto& one : *shared) one.info.subscribed = subscribed.contains(one.info.name);
+  std::unordered_set<std::string_view> there;
+  for (const auto& one : *shared) there.insert(one.info.name);
+  std::erase_if(all.infos, [&](const store::mailbox_info& info) { return info.id == 0 && there.contains(info.name); });
+  all.own = all.infos.size();
+  for (auto& one : *shared) {
+    all.infos.push_back(std::move(one.info));
+    all.shared.emplace_back(std::move(one.account), one.rights);
+  }
+  co_return all;
+}
+
+// What is told of a mailbox beside its row. False: the connection is gone.
+base::task<bool> session::write_further(const wire::list_command& command, const store::mailbox_info& info,
+                                        const store::account_id& account, mail::right_set granted) {
+  // RFC 9590 §4, RFC 8440 §4: not of what is told for the sake of its children.
+  const bool selected = !command.select_subscribed || info.subscribed;
+  if (command.return_my_rights && selected) machine_.output().my_rights(info.name, granted);
+  if (command.return_status != 0 && (granted & mail::rights::read) != 0)
+    co_await write_status(info.name, account, info.id, command.return_status);
+  if (!command.return_metadata.empty() && selected && may_note(granted)) {
+    wire::get_metadata_command wanted;
+    wanted.entries = command.return_metadata;
+    co_await write_metadata(info.name, account, info.id, wanted);
+  }
+  if (!output_is_full()) co_return true;
+  const bool sent = co_await send_collected();
+  co_return sent;
+}
+
 base::task<void> session::run(const wire::list_command& command) {
   if (command.patterns.size() == 1 && command.patterns.front().empty() && !command.extended) {
     // The delimiter alone is asked for.
@@ -125,7 +187,7 @@ base::task<void> session::run(const wire::list_command& command) {
     co_await finish(condition::ok, "", "Listed", true, false);
     co_return;
   }
-  const auto all = co_await mail().list(account_);
+  const auto all = co_await all_names(command.lsub || command.select_subscribed);
   if (!all) {
     complete(refusal_of(all.error()));
     co_return;
@@ -134,22 +196,17 @@ base::task<void> session::run(const wire::list_command& command) {
   for (const auto pattern : command.patterns) patterns.emplace_back(command.reference, pattern);
   std::vector<listed> rows;
   if (command.lsub)
-    rows = co_await choose_lsub(*all, patterns, where_);
+    rows = co_await choose_lsub(all->infos, patterns, where_);
   else
-    rows = co_await choose(command, *all, patterns, where_);
+    rows = co_await choose(command, all->infos, patterns, where_);
   for (const auto& row : rows) {
     write_row(machine_.output(), command, row);
-    if (command.return_status != 0 && row.info != nullptr && row.info->selectable && row.info->id != 0)
-      co_await write_status(row.name, row.info->id, command.return_status);
-    // RFC 9590 §4: not of what is told for the sake of its children.
-    const bool selected = row.info != nullptr && (!command.select_subscribed || row.info->subscribed);
-    if (!command.return_metadata.empty() && selected && row.info->selectable && row.info->id != 0) {
-      wire::get_metadata_command wanted;
-      wanted.entries = command.return_metadata;
-      co_await write_metadata(row.info->name, row.info->id, wanted);
-    }
-    if (!output_is_full()) continue;
-    const bool sent = co_await send_collected();
+    if (row.info == nullptr || !row.info->selectable || row.info->id == 0) continue;
+    const auto at = static_cast<std::size_t>(row.info - all->infos.data());
+    const bool own = at < all->own;
+    const auto& account = own ? account_ : all->shared[at - all->own].first;
+    const auto granted = own ? mail::rights::all : all->shared[at - all->own].second;
+    const bool sent = co_await write_further(command, *row.info, account, granted);
     if (!sent) co_return;
   }
   co_await finish(condition::ok, "", "Listed", true, false);

@@ -3,6 +3,7 @@
 namespace briefwerk::server::imap {
 
 namespace codes = wire::codes;
+namespace rights = mail::rights;
 using wire::condition;
 
 namespace {
@@ -17,20 +18,27 @@ std::uint64_t octets_of_deleted(const store::mailbox_snapshot& mailbox) noexcept
 
 }  // namespace
 
-base::task<base::status> session::write_status(std::string_view name, store::mailbox_id mailbox, wire::status_items items) {
-  const auto now = co_await mail().status(account_, mailbox);
+std::string session::id_of(const store::account_id& account, store::mailbox_id mailbox) const {
+  std::string id = "F" + std::to_string(mailbox);
+  if (account != account_) id.append("_").append(account);
+  return id;
+}
+
+base::task<base::status> session::write_status(std::string_view name, store::account_id account, store::mailbox_id mailbox,
+                                               wire::status_items items) {
+  const auto now = co_await mail().status(account, mailbox);
   if (!now) co_return base::fail(now.error());
   std::uint32_t recent = 0;
   std::uint64_t deleted_storage = 0;
   const bool asks_for_deleted = (items & wire::status_deleted_storage) != 0 && now->deleted != 0;
   if ((items & wire::status_recent) != 0 || asks_for_deleted) {
-    const auto all = co_await mail().snapshot(account_, mailbox);
+    const auto all = co_await mail().snapshot(account, mailbox);
     if (!all) co_return base::fail(all.error());
-    const auto first = service_.recent.first(account_, mailbox, (*all)->uid_next, all->get(), false);
+    const auto first = service_.recent.first(account, mailbox, (*all)->uid_next, all->get(), false);
     recent = static_cast<std::uint32_t>((*all)->count() - (*all)->lower_bound(first));
     if (asks_for_deleted) deleted_storage = octets_of_deleted(**all);
   }
-  const std::string id = "F" + std::to_string(mailbox);
+  const std::string id = id_of(account, mailbox);
   const wire::status_values values{.messages = now->messages, .recent = recent, .uid_next = now->uid_next,
                                    .uid_validity = now->uid_validity, .unseen = now->unseen, .deleted = now->deleted,
                                    .size = now->size, .highest_modseq = now->highest_modseq,
@@ -41,14 +49,13 @@ base::task<base::status> session::write_status(std::string_view name, store::mai
 }
 
 base::task<void> session::run(const wire::status_command& command) {
-  std::string name(command.mailbox);
-  const auto info = co_await mail().find(account_, std::move(name));
-  if (!info || !info->selectable) {
-    const auto why = info ? refusal{codes::nonexistent, "Not a mailbox that holds messages"} : refusal_of(info.error());
+  const auto where = co_await locate(std::string(command.mailbox), rights::read);
+  if (!where || !where->info.selectable) {
+    const auto why = where ? refusal{codes::nonexistent, "Not a mailbox that holds messages"} : refusal_of(where.error());
     complete(why);
     co_return;
   }
-  const auto written = co_await write_status(command.mailbox, info->id, command.items);
+  const auto written = co_await write_status(command.mailbox, where->account, where->info.id, command.items);
   if (!written)
     complete(refusal_of(written.error()));
   else
@@ -64,24 +71,32 @@ base::task<void> session::run(const wire::create_command& command) {
   if (name.size() > 1 && name.ends_with('/')) name.pop_back();  // RFC 9051 §6.3.4: only says that children will come
   std::optional<mail::special_use> use;
   if (!command.use.empty()) use = command.use.front();
-  const auto made = co_await mail().create(account_, std::move(name), use);
+  const auto where = co_await locate_new(std::move(name));
+  if (!where) {
+    complete(refusal_of(where.error()));
+    co_return;
+  }
+  const auto made = co_await mail().create(where->account, where->name, use);
   if (!made) {
     complete(refusal_of(made.error()));
     co_return;
   }
-  const std::string code = options().offered.objectid ? codes::mailbox_id("F" + std::to_string(made->id)) : std::string();
+  const std::string code = options().offered.objectid ? codes::mailbox_id(id_of(where->account, made->id)) : std::string();
   co_await finish(condition::ok, code, "Created", true, false);
 }
 
 base::task<void> session::run(const wire::delete_command& command) {
-  std::string name(command.mailbox);
-  const auto info = co_await mail().find(account_, name);
-  const auto removed = co_await mail().remove(account_, std::move(name));
+  const auto where = co_await locate(std::string(command.mailbox), rights::remove);
+  if (!where) {
+    complete(refusal_of(where.error()));
+    co_return;
+  }
+  const auto removed = co_await mail().remove(where->account, where->info.name);
   if (!removed) {
     complete(refusal_of(removed.error()));
     co_return;
   }
-  if (info && is_selected() && info->id == selected_) {
+  if (is_selected() && where->info.id == selected_ && where->account == owner_) {
     leave_mailbox();
     machine_.unselected();
     machine_.output().ok(codes::closed, "The selected mailbox is gone");
@@ -90,14 +105,28 @@ base::task<void> session::run(const wire::delete_command& command) {
 }
 
 base::task<void> session::run(const wire::rename_command& command) {
-  std::string from(command.from), to(command.to);
-  const auto renamed = co_await mail().rename(account_, std::move(from), std::move(to));
+  const auto from = co_await locate(std::string(command.from), rights::remove);
+  if (!from) {
+    complete(refusal_of(from.error()));
+    co_return;
+  }
+  const auto to = co_await locate_new(std::string(command.to));
+  if (!to) {
+    complete(refusal_of(to.error()));
+    co_return;
+  }
+  if (from->account != to->account) {
+    machine_.complete(condition::no, codes::cannot, "Not from one account to another");
+    co_return;
+  }
+  const auto renamed = co_await mail().rename(from->account, from->info.name, to->name);
   if (!renamed)
     complete(refusal_of(renamed.error()));
   else
     co_await finish(condition::ok, "", "Renamed", true, false);
 }
 
+// Subscriptions are the user's own, whosesoever mailbox the name means; whether there is one does not matter.
 base::task<void> session::run(const wire::subscribe_command& command) {
   std::string name(command.mailbox);
   const auto done = co_await mail().subscribe(account_, std::move(name), command.subscribe);

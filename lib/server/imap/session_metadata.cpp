@@ -59,9 +59,15 @@ std::vector<wire::metadata_value> choose(const std::vector<store::annotation>& a
 
 }  // namespace
 
-base::task<base::result<std::uint64_t>> session::write_metadata(std::string name, store::mailbox_id mailbox,
+bool session::may_note(mail::right_set granted) noexcept {
+  namespace r = mail::rights;
+  return (granted & (r::read | r::seen | r::write | r::insert | r::post)) != 0;
+}
+
+base::task<base::result<std::uint64_t>> session::write_metadata(std::string name, store::account_id account,
+                                                                store::mailbox_id mailbox,
                                                                 wire::get_metadata_command wanted) {
-  auto all = co_await mail().annotations(account_, mailbox, account_);
+  auto all = co_await mail().annotations(std::move(account), mailbox, account_);
   if (!all) co_return base::fail(all.error());
   if (mailbox == of_server && !options().administrator.empty())
     all->push_back({"/shared/admin", options().administrator});
@@ -79,12 +85,11 @@ base::task<base::result<std::uint64_t>> session::write_metadata(std::string name
 }
 
 // The mailbox that a command names, the server's own place for "".
-base::task<base::result<store::mailbox_id>> session::noted_mailbox(std::string name) {
-  if (name.empty()) co_return of_server;
-  const auto info = co_await mail().find(account_, std::move(name));
-  if (!info) co_return base::fail(info.error());
-  if (!info->selectable) co_return base::fail(store::errc::no_such_mailbox);
-  co_return info->id;
+base::task<base::result<session::place>> session::noted_mailbox(std::string name) {
+  if (name.empty()) co_return place{.account = account_, .info = {.id = of_server}, .rights = mail::rights::all};
+  auto where = co_await locate_mailbox(std::move(name), 0);
+  if (where && !may_note(where->rights)) co_return base::fail(base::errc::denied);
+  co_return where;
 }
 
 base::task<void> session::run(const wire::get_metadata_command& command) {
@@ -94,7 +99,7 @@ base::task<void> session::run(const wire::get_metadata_command& command) {
     complete(refusal_of(mailbox.error()));
     co_return;
   }
-  const auto left_out = co_await write_metadata(std::move(name), *mailbox, command);
+  const auto left_out = co_await write_metadata(std::move(name), mailbox->account, mailbox->info.id, command);
   if (!left_out) {
     complete(refusal_of(left_out.error()));
     co_return;
@@ -114,13 +119,13 @@ base::task<void> session::run(const wire::set_metadata_command& command) {
   for (const auto& one : command.values) {
     store::annotation_change change{.entry = lower(one.entry), .value = {}};
     if (one.value) change.value.emplace(*one.value);
-    if (*mailbox == of_server && change.entry.starts_with("/shared/")) {
+    if (mailbox->info.id == of_server && change.entry.starts_with("/shared/")) {
       machine_.complete(condition::no, codes::no_perm, "Only the administrator changes what the server shares");
       co_return;
     }
     changes.push_back(std::move(change));
   }
-  const auto done = co_await mail().annotate(account_, *mailbox, account_, std::move(changes));
+  const auto done = co_await mail().annotate(mailbox->account, mailbox->info.id, account_, std::move(changes));
   if (!done && done.error() == store::errc::annotation_too_big) {
     const auto code = codes::metadata_max_size(base::limits::store_annotation_value);
     machine_.complete(condition::no, code, "Value too big");

@@ -80,7 +80,7 @@ std::uint32_t last_match(const wire::qresync_parameters& known, const store::mai
 base::task<base::result<mail::uid_set>> session::vanished_since(std::uint64_t modseq, mail::uid_set asked,
                                                                 std::uint32_t known_below) {
   const auto known = announced_;
-  auto removed = co_await mail().expunged_since(account_, selected_, modseq);
+  auto removed = co_await mail().expunged_since(owner_, selected_, modseq);
   if (!removed) co_return base::fail(removed.error());
   auto missing = missing_of(asked, *known);
   if (known_below != 0) missing.erase(1, known_below);

@@ -8,44 +8,52 @@ using wire::condition;
 
 base::task<void> session::run(const wire::select_command& command) {
   leave_mailbox();
-  std::string name(command.mailbox);
-  const auto info = co_await mail().find(account_, std::move(name));
-  if (!info) {
-    complete(refusal_of(info.error()));
+  const auto where = co_await locate(std::string(command.mailbox), mail::rights::read);
+  if (!where) {
+    complete(refusal_of(where.error()));
     co_return;
   }
-  if (!info->selectable) {
+  const auto& info = where->info;
+  if (!info.selectable) {
     machine_.complete(condition::no, codes::nonexistent, "Not a mailbox that can be selected");
     co_return;
   }
-  auto opened = co_await mail().open(account_, info->id);
+  auto opened = co_await mail().open(where->account, info.id);
   if (!opened) {
     complete(refusal_of(opened.error()));
     co_return;
   }
-  selected_ = info->id;
-  selected_use_ = info->use.value_or(mail::special_use::none);
+  selected_ = info.id;
+  owner_ = where->account;
+  rights_ = where->rights;
+  selected_use_ = owner_ == account_ ? info.use.value_or(mail::special_use::none) : mail::special_use::none;
+  if (owner_ != account_) leave();
   news_ = false;
   announced_ = latest_ = opened->messages;
   if (!announced_) opening_ = opened->pending;
-  machine_.selected(command.read_only);
+  // RFC 4314 §5.2.
+  constexpr auto changes = mail::rights::insert | mail::rights::expunge | mail::rights::seen | mail::rights::write |
+                           mail::rights::mark;
+  const bool read_only = command.read_only || (rights_ & changes) == 0;
+  machine_.selected(read_only);
   take_recent(opened->now.uid_next);
   // Who asks for more than the mailbox's state waits for its messages.
   if (opening_ && (command.qresync || !recent_.empty())) {
     const bool open = co_await finish_opening();
     if (!open) co_return;
   }
-  write_select_data(*info, *opened);
+  write_select_data(info, command.mailbox, *opened);
   modseq_told_ = machine_.is_condstore();
   if (command.qresync) {
     const bool sent = co_await write_resync(*command.qresync);
     if (!sent) co_return;
   }
-  machine_.complete(condition::ok, command.read_only ? codes::read_only : codes::read_write, "Selected");
+  machine_.complete(condition::ok, read_only ? codes::read_only : codes::read_write, "Selected");
 }
 
 // RFC 9051 §6.3.2; UNSEEN and RECENT for those who have not enabled IMAP4rev2 (RFC 3501 §6.3.1).
-void session::write_select_data(const store::mailbox_info& info, const store::opened_mailbox& opened) {
+void session::write_select_data(const store::mailbox_info& info, std::string_view name,
+                                const store::opened_mailbox& opened) {
   auto& out = machine_.output();
   const auto& now = opened.now;
   out.flags(opened.keywords);
@@ -54,14 +62,14 @@ void session::write_select_data(const store::mailbox_info& info, const store::op
     out.recent(announced_ ? count_recent(*announced_) : 0);
     if (opened.first_unseen && !machine_.is_uid_only()) out.ok(codes::unseen(*opened.first_unseen + 1), "First unseen message");
   }
-  out.permanent_flags(machine_.is_read_only(), true, opened.keywords);
+  write_permanent_flags(opened.keywords);
   out.ok(codes::uid_validity(now.uid_validity), "UIDs valid");
   out.ok(codes::uid_next(now.uid_next), "Predicted next UID");
   if (options().offered.condstore) out.ok(codes::highest_modseq(now.highest_modseq), "Highest");
-  if (options().offered.objectid) out.ok(codes::mailbox_id("F" + std::to_string(info.id)), "Mailbox");
+  if (options().offered.objectid) out.ok(codes::mailbox_id(id_of(owner_, info.id)), "Mailbox");
   if (machine_.is_rev2()) {
     wire::list_entry entry;
-    entry.name = info.name;
+    entry.name = owner_ == account_ ? std::string_view(info.name) : name;
     out.list(entry);
   }
 }
@@ -79,7 +87,7 @@ base::task<bool> session::finish_opening() {
 
 bool session::take_recent(std::uint32_t uid_next) {
   if (machine_.is_rev2()) return false;
-  const auto first = service_.recent.first(account_, selected_, uid_next, announced_.get(), !machine_.is_read_only());
+  const auto first = service_.recent.first(owner_, selected_, uid_next, announced_.get(), !machine_.is_read_only());
   if (first >= uid_next) return false;
   recent_.insert(first, uid_next - 1);
   return true;
@@ -92,7 +100,10 @@ std::uint32_t session::count_recent(const store::mailbox_snapshot& in) const noe
 }
 
 void session::leave_mailbox() noexcept {
+  if (selected_ != 0 && owner_ != account_) leave();  // the watch is on that account
   selected_ = 0;
+  owner_.clear();
+  rights_ = mail::rights::all;
   opening_.reset();
   announced_.reset();
   latest_.reset();
@@ -105,16 +116,16 @@ void session::leave_mailbox() noexcept {
 
 base::task<void> session::run_close(bool expunges) {
   std::string code;
-  if (expunges && !machine_.is_read_only()) {
+  if (expunges && !machine_.is_read_only() && may(mail::rights::expunge)) {
     // Nothing is told of it (RFC 9051 §6.4.1); what cannot be removed now stays marked.
-    const auto removed = co_await mail().expunge(account_, selected_, std::nullopt);
+    const auto removed = co_await mail().expunge(owner_, selected_, std::nullopt);
     if (!removed && removed.error() != store::errc::no_such_mailbox) {
       complete(refusal_of(removed.error()));
       co_return;
     }
     // RFC 7162 §3.2.8.
     if (machine_.is_qresync() && removed && !removed->empty()) {
-      const auto now = co_await mail().status(account_, selected_);
+      const auto now = co_await mail().status(owner_, selected_);
       if (now) code = codes::highest_modseq(now->highest_modseq);
     }
   }
@@ -126,7 +137,7 @@ base::task<void> session::run_close(bool expunges) {
 // Who never idles looks at the mailbox with each command anyway, and nobody has to be woken for it.
 base::task<void> session::begin_idle() {
   // Before the mailbox is looked at, so that nothing slips in between.
-  if (selected_ != 0 && !is_watching()) thread_.watch(mail(), account_, *this);
+  if (selected_ != 0 && !is_watching()) thread_.watch(mail(), owner_, *this);
   const bool alive = co_await refresh(true, false);
   if (alive) machine_.continue_idle();
 }
@@ -136,7 +147,9 @@ base::task<void> session::end_idle() { co_await finish(condition::ok, "", "Done"
 base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
   if (selected_ == 0) co_return true;
   news_ = false;
-  auto now = co_await mail().snapshot(account_, selected_);
+  const bool allowed = co_await renew_rights();
+  if (!allowed) co_return false;
+  auto now = co_await mail().snapshot(owner_, selected_);
   if (!now) {
     // What else fails will be told by the command that needs it.
     if (now.error() != store::errc::no_such_mailbox) co_return true;

@@ -13,11 +13,20 @@ using wire::condition;
 
 namespace {
 
-store::flag_list to_store(const wire::flag_list& from) {
+// As far as they may be changed (RFC 4314 §4).
+store::flag_list to_store(const wire::flag_list& from, mail::flag_set changeable) {
   store::flag_list out;
-  out.system = from.system;
-  out.keywords.assign(from.keywords.begin(), from.keywords.end());
+  out.system = from.system & changeable;
+  if ((changeable & mail::flags::keyword_mask) != 0) out.keywords.assign(from.keywords.begin(), from.keywords.end());
+  out.kept = ~changeable & (mail::flags::system_mask | mail::flags::keyword_mask);
   return out;
+}
+
+// Whether nothing of a change may be made.
+bool is_forbidden(const wire::store_command& command, mail::flag_set changeable, const store::flag_list& left) noexcept {
+  const bool any = command.flags.system != 0 || !command.flags.keywords.empty();
+  if (command.how == wire::store_how::replace) return changeable == 0;
+  return any && left.system == 0 && left.keywords.empty();
 }
 
 store::flag_change to_store(wire::store_how how) noexcept {
@@ -89,15 +98,20 @@ base::task<void> session::run(const wire::store_command& command) {
     co_return;
   }
   auto uids = wire::uids_of(*announced_, what->ranges);
-  auto flags = to_store(command.flags);
-  auto done = co_await mail().change_flags(account_, selected_, std::move(uids), to_store(command.how), std::move(flags),
+  const auto changeable = mail::changeable_flags(rights_);
+  auto flags = to_store(command.flags, changeable);
+  if (is_forbidden(command, changeable, flags)) {
+    co_await finish(condition::no, codes::no_perm, "These flags may not be changed", command.by_uid, command.by_uid);
+    co_return;
+  }
+  auto done = co_await mail().change_flags(owner_, selected_, std::move(uids), to_store(command.how), std::move(flags),
                                            command.unchanged_since);
   if (!done) {
     const auto why = refusal_of(done.error());
     co_await finish(condition::no, why.code, why.text, command.by_uid, command.by_uid);
     co_return;
   }
-  if (has_listener()) report_flags(command, done->changed, *latest_);
+  if (has_listener() && owner_ == account_) report_flags(command, done->changed, *latest_);
   if (done->after->highest_modseq >= latest_->highest_modseq) latest_ = done->after;
   if (command.silent) {
     remember_silent(command, *what, done->changed);
@@ -202,8 +216,12 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
   }
   std::uint32_t lowest = 0;
   if (move) lowest = keep_highest(*what);
-  const auto target = co_await mail().find(account_, std::move(name));
-  if (!target || !target->selectable) {
+  if (move && !may(mail::rights::mark | mail::rights::expunge)) {
+    co_await finish(condition::no, codes::no_perm, "Messages may not be removed here", true, by_uid);
+    co_return;
+  }
+  const auto target = co_await locate(std::move(name), mail::rights::insert);
+  if (!target || !target->info.selectable) {
     const auto why = target ? refusal{codes::cannot, "Not a mailbox that holds messages"} : refusal_of_target(target.error());
     co_await finish(condition::no, why.code, why.text, true, by_uid);
     co_return;
@@ -214,16 +232,24 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
     co_return;
   }
   base::result<store::uid_mapping> mapping;
-  if (move)
-    mapping = co_await mail().move(account_, selected_, std::move(uids), target->id);
-  else
-    mapping = co_await mail().copy(account_, selected_, std::move(uids), target->id);
+  if (owner_ != account_ || target->account != account_) {
+    store::transfer_request request{.from_account = owner_, .from = selected_, .uids = std::move(uids),
+                                 .to_account = target->account, .to = target->info.id, .moves = move,
+                                 .flags_kept = ~mail::flag_set{0}};
+    if (target->account != account_) request.flags_kept = mail::changeable_flags(target->rights);
+    mapping = co_await mail().transfer(std::move(request));
+  } else if (move) {
+    mapping = co_await mail().move(account_, selected_, std::move(uids), target->info.id);
+  } else {
+    mapping = co_await mail().copy(account_, selected_, std::move(uids), target->info.id);
+  }
   if (!mapping) {
     const auto why = refusal_of_target(mapping.error());
     co_await finish(condition::no, why.code, why.text, true, by_uid);
     co_return;
   }
-  if (has_listener()) report_transfer(mapping->from, selected_use_, target->use.value_or(mail::special_use::none));
+  if (has_listener() && owner_ == account_ && target->account == account_)
+    report_transfer(mapping->from, selected_use_, target->info.use.value_or(mail::special_use::none));
   std::string code;
   if (!mapping->from.empty()) {
     mail::uid_set from, to;
@@ -246,6 +272,10 @@ base::task<void> session::run(const wire::expunge_command& command) {
     machine_.complete(condition::no, codes::no_perm, "Mailbox was opened read-only");
     co_return;
   }
+  if (!may(mail::rights::expunge)) {
+    machine_.complete(condition::no, codes::no_perm, "Messages may not be removed here");
+    co_return;
+  }
   std::optional<mail::uid_set> uids;
   std::uint32_t lowest = 0;
   const bool by_uid = command.uids.has_value();
@@ -257,7 +287,7 @@ base::task<void> session::run(const wire::expunge_command& command) {
     if (!alive) co_return;
     lowest = keep_highest_deleted(*uids);
   }
-  const auto removed = co_await mail().expunge(account_, selected_, std::move(uids));
+  const auto removed = co_await mail().expunge(owner_, selected_, std::move(uids));
   if (!removed) {
     const auto why = refusal_of(removed.error());
     co_await finish(condition::no, why.code, why.text, true, by_uid);

@@ -35,19 +35,36 @@ base::result<account_writer::made> account_writer::create(std::string_view name,
   auto found = read_.name(name);
   if (!found) return base::fail(found.error());
   if (*found && (*found)->id != 0) return base::fail(errc::mailbox_exists);
+  auto access = inherited_access(name);
+  if (!access) return base::fail(access.error());
   for (const auto parent : parents_of(name)) {
     auto above = read_.holds(keys::of_name(keys::name, parent));
     if (!above) return base::fail(above.error());
     if (*above || out_.writes().contains(keys::of_name(keys::name, parent))) continue;
-    if (auto parent_made = create_one(parent, mail::special_use::none); !parent_made)
+    if (auto parent_made = create_one(parent, mail::special_use::none, *access); !parent_made)
       return base::fail(parent_made.error());
   }
-  return create_one(name, use);
+  return create_one(name, use, *access);
+}
+
+// RFC 4314 §4: those of the nearest parent.
+base::result<std::string> account_writer::inherited_access(std::string_view name) const {
+  const auto parents = parents_of(name);
+  for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
+    auto found = read_.name(*parent);
+    if (!found) return base::fail(found.error());
+    if (!*found || (*found)->id == 0) continue;
+    auto row = read_.now().get(keys::of_mailbox(keys::access, (*found)->id));
+    if (!row) return base::fail(row.error());
+    return *row ? std::string((*row)->view()) : std::string();
+  }
+  return std::string();
 }
 
 // RFC 9051 §2.3.1.1: the pair of name and UIDVALIDITY must never come back with other messages, so validities grow
 // within the account, whatever the clock does.
-base::result<account_writer::made> account_writer::create_one(std::string_view name, mail::special_use use) {
+base::result<account_writer::made> account_writer::create_one(std::string_view name, mail::special_use use,
+                                                                const std::string& access) {
   account_record& counters = *account_;
   if (counters.next_mailbox == UINT32_MAX || counters.last_uid_validity == UINT32_MAX)
     return base::fail(base::errc::limit_exceeded);
@@ -58,6 +75,7 @@ base::result<account_writer::made> account_writer::create_one(std::string_view n
   result.head.uid_validity = counters.last_uid_validity;
   out_.put(keys::of_name(keys::name, name), encode(result.name));
   out_.put(keys::of_mailbox(keys::head, result.name.id), encode(result.head));
+  if (!access.empty()) out_.put(keys::of_mailbox(keys::access, result.name.id), access);
   list_changed();
   return result;
 }

@@ -40,7 +40,9 @@ class account_writer {
 
  private:
   base::status load_usage();
-  base::result<made> create_one(std::string_view name, mail::special_use use);
+  // `access`: the row of rights it begins with; empty: none.
+  base::result<made> create_one(std::string_view name, mail::special_use use, const std::string& access);
+  base::result<std::string> inherited_access(std::string_view name) const;
 
   account_reader read_;
   batch& out_;

@@ -45,6 +45,7 @@ base::status move_inbox_messages(account_writer& account, const name_record& fro
   auto made = account.create(to, mail::special_use::none);
   if (!made) return base::fail(made.error());
   if (auto noted = copy_annotations(account, from.id, made->name.id); !noted) return noted;
+  if (auto shared = copy_access(account, from.id, made->name.id); !shared) return shared;
   uid_mapping mapping;
   return transfer_messages(account, from.id, *head, nullptr, made->name.id, made->head, true, mapping);
 }
@@ -325,6 +326,7 @@ base::task<base::status> engine_mailbox_store::remove(account_id account, std::s
     if (!head) return base::fail(head.error());
     writer.out().erase(keys::of_mailbox(keys::head, id));
     writer.out().put(keys::of_mailbox(keys::gone, id), {});
+    writer.out().erase(keys::of_mailbox(keys::access, id));
     if (auto unnoted = erase_annotations(writer, id); !unnoted) return unnoted;
     return writer.give_room(head->total_size, head->messages);
   });

@@ -13,9 +13,9 @@ constexpr std::size_t few_pages = 16;
 // A change of at most so many messages is brief, wherever they stand.
 constexpr std::size_t few_messages = 32;
 
-mail::flag_set changed_flags(mail::flag_set before, flag_change how, mail::flag_set bits) {
+mail::flag_set changed_flags(mail::flag_set before, flag_change how, mail::flag_set bits, mail::flag_set kept) {
   switch (how) {
-    case flag_change::replace: return bits;
+    case flag_change::replace: return (bits & ~kept) | (before & kept);
     case flag_change::add: return before | bits;
     case flag_change::remove: return before & ~bits;
   }
@@ -259,7 +259,7 @@ base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
         return false;
       }
       answer.changed.push_back(state.uid);
-      const mail::flag_set after = changed_flags(state.flags, how, *bits);
+      const mail::flag_set after = changed_flags(state.flags, how, *bits, flags.kept);
       if (after == state.flags) return false;
       state.flags = after;
       changes = true;
@@ -280,16 +280,17 @@ base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
 
 base::task<base::result<uid_mapping>> engine_mailbox_store::copy(account_id account, mailbox_id from,
                                                                  mail::uid_set uids, mailbox_id to) {
-  co_return co_await transfer(std::move(account), from, std::move(uids), to, false);
+  co_return co_await transfer_inside(std::move(account), from, std::move(uids), to, false);
 }
 
 base::task<base::result<uid_mapping>> engine_mailbox_store::move(account_id account, mailbox_id from,
                                                                  mail::uid_set uids, mailbox_id to) {
-  co_return co_await transfer(std::move(account), from, std::move(uids), to, true);
+  co_return co_await transfer_inside(std::move(account), from, std::move(uids), to, true);
 }
 
-base::task<base::result<uid_mapping>> engine_mailbox_store::transfer(account_id account, mailbox_id from,
-                                                                     mail::uid_set uids, mailbox_id to, bool moves) {
+base::task<base::result<uid_mapping>> engine_mailbox_store::transfer_inside(account_id account, mailbox_id from,
+                                                                            mail::uid_set uids, mailbox_id to,
+                                                                            bool moves) {
   uid_mapping mapping;
   const std::string partition = keys::partition(account);
   const auto done = co_await change_account(partition, [&](account_writer& writer) -> base::status {

@@ -39,6 +39,13 @@ class engine_mailbox_store final : public mailbox_store {
   base::task<base::status> annotate(account_id account, mailbox_id mailbox, account_id user,
                                     std::vector<annotation_change> changes) override;
 
+  // engine_access.cpp
+  base::task<base::result<access_list>> access(account_id account, mailbox_id mailbox) override;
+  base::task<base::result<std::vector<mailbox_access>>> access_of_all(account_id account) override;
+  base::task<base::status> change_access(account_id account, mailbox_id mailbox, access_change change) override;
+  base::task<base::result<std::vector<account_id>>> sharing_with(account_id user) override;
+  base::task<base::result<uid_mapping>> transfer(transfer_request what) override;
+
   // engine_mailbox_store.cpp
   base::task<base::result<mailbox_status>> status(account_id account, mailbox_id mailbox) override;
   base::task<base::result<snapshot_ptr>> snapshot(account_id account, mailbox_id mailbox) override;
@@ -76,8 +83,8 @@ class engine_mailbox_store final : public mailbox_store {
   base::task<base::status> erase_rows(const std::string& partition, std::vector<key_range> ranges);
   base::task<base::status> purge_mailbox(const std::string& partition, mailbox_id mailbox);
   base::task<base::status> purge_account(account_id account);
-  base::task<base::result<uid_mapping>> transfer(account_id account, mailbox_id from, mail::uid_set uids,
-                                                 mailbox_id to, bool moves);
+  base::task<base::result<uid_mapping>> transfer_inside(account_id account, mailbox_id from, mail::uid_set uids,
+                                                        mailbox_id to, bool moves);
   // From the cache; null when anything of the account changed since.
   snapshot_ptr unchanged_snapshot(const std::string& partition, mailbox_id mailbox);
   // From the cache, or with little reading; nothing when much is to be read.
@@ -97,6 +104,20 @@ base::result<head_record> require_head(const account_reader& read, mailbox_id ma
 base::status transfer_messages(account_writer& account, mailbox_id from, const head_record& from_head,
                                const mail::uid_set* uids, mailbox_id to, const head_record& to_head, bool moves,
                                uid_mapping& mapping);
+
+// Messages on their way from one account's mailbox to another's.
+struct messages_under_way {
+  std::vector<std::string> keywords;  // of the flags' slots
+  std::vector<message_entry> entries;
+  std::vector<std::string> summaries;
+};
+base::status take_messages(account_writer& account, mailbox_id from, const head_record& head, const mail::uid_set& uids,
+                           bool moves, messages_under_way& taken);
+base::status put_messages(account_writer& account, mailbox_id to, const head_record& head, mail::flag_set flags_kept,
+                          const messages_under_way& what, uid_mapping& mapping);
+
+// Gives `to`, a new mailbox, the rights that others have of `from`.
+base::status copy_access(account_writer& account, mailbox_id from, mailbox_id to);
 
 // Notes to `to`, a new mailbox, all that is noted at `from`.
 base::status copy_annotations(account_writer& account, mailbox_id from, mailbox_id to);

@@ -24,9 +24,11 @@ inline constexpr char summary = 'Y';              // Y mailbox, uid
 inline constexpr char change = 'C';               // C mailbox, slot of the ring
 inline constexpr char expunged = 'X';             // X mailbox, modseq
 inline constexpr char annotation = 'M';           // M mailbox, user NUL entry; no user: of all
+inline constexpr char access = 'R';               // R mailbox: who else may do what
 inline constexpr char gone = 'G';                 // G mailbox: removed, its rows are still to be erased
 
 inline constexpr std::string_view registry_partition = "m";  // accounts that have mail: account id -> empty
+inline constexpr std::string_view sharing_partition = "w";   // user NUL account that shares with them -> empty
 inline constexpr std::string_view queue_partition = "q";
 inline constexpr std::string_view directory_partition = "d";
 

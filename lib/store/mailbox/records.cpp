@@ -301,6 +301,31 @@ base::result<mail::uid_set> decode_expunged(std::string_view value) {
   return uids;
 }
 
+std::string encode_access(const access_list& entries) {
+  octet_writer out;
+  out.u8(version).u32(static_cast<std::uint32_t>(entries.size()));
+  for (const auto& one : entries) out.u8(one.negative ? 1 : 0).u16(one.rights).text(one.user);
+  return out.take();
+}
+
+base::result<access_list> decode_access(std::string_view value) {
+  constexpr std::size_t smallest = 7;
+  octet_reader in(value);
+  if (in.u8() != version) return corrupt();
+  const std::uint32_t count = in.u32();
+  if (!in.ok() || count == 0 || count > in.left() / smallest) return corrupt();
+  access_list entries(count);
+  for (auto& one : entries) {
+    const std::uint8_t negative = in.u8();
+    one.negative = negative == 1;
+    one.rights = in.u16();
+    one.user = in.text();
+    if (negative > 1 || one.rights == 0 || (one.rights & ~mail::rights::all) != 0) return corrupt();
+  }
+  if (!in.complete()) return corrupt();
+  return entries;
+}
+
 std::string encode_annotation(std::string_view value) { return octet_writer().u8(version).fixed(value).take(); }
 
 base::result<std::string_view> decode_annotation(std::string_view row) {

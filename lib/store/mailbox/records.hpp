@@ -97,6 +97,9 @@ base::result<change_record> decode_change(std::string_view value);
 std::string encode_expunged(const mail::uid_set& uids);
 base::result<mail::uid_set> decode_expunged(std::string_view value);
 
+std::string encode_access(const access_list& entries);
+base::result<access_list> decode_access(std::string_view value);
+
 std::string encode_annotation(std::string_view value);
 base::result<std::string_view> decode_annotation(std::string_view row);  // a view of the row
 

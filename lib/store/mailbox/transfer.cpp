@@ -1,4 +1,4 @@
-// COPY and MOVE inside an account: entries and summaries are copied, blobs are shared.
+// COPY and MOVE inside an account and between two: entries and summaries are copied, blobs are shared.
 
 #include "store/mailbox/engine_mailbox_store.hpp"
 
@@ -8,10 +8,10 @@ namespace {
 // What a keyword slot of one mailbox means in another.
 class keyword_map {
  public:
-  base::status prepare(mail::flag_set used, const head_record& from, mailbox_editor& to) {
-    for (unsigned slot = 0; slot < from.keywords.size(); ++slot) {
+  base::status prepare(mail::flag_set used, const std::vector<std::string>& from, mailbox_editor& to) {
+    for (unsigned slot = 0; slot < from.size(); ++slot) {
       if ((used & mail::keyword_bit(slot)) == 0) continue;
-      auto bits = to.bits({0, {from.keywords[slot]}}, mailbox_editor::keywords::fitting);
+      auto bits = to.bits({0, {from[slot]}}, mailbox_editor::keywords::fitting);
       if (!bits) return base::fail(bits.error());
       pairs_.emplace_back(mail::keyword_bit(slot), *bits);
     }
@@ -92,7 +92,7 @@ base::status transfer_messages(account_writer& account, mailbox_id from, const h
   if (to != from) other.emplace(account, to, to_head);
   mailbox_editor& target = other ? *other : source;
   keyword_map keywords;
-  if (auto prepared = keywords.prepare(used, from_head, target); !prepared) return prepared;
+  if (auto prepared = keywords.prepare(used, from_head.keywords, target); !prepared) return prepared;
   summary_rows summaries(account.read(), from);
   mapping.from.reserve(chosen.size());
   mapping.to.reserve(chosen.size());
@@ -108,6 +108,54 @@ base::status transfer_messages(account_writer& account, mailbox_id from, const h
   }
   if (moves && other) {
     if (auto done = source.finish(); !done) return done;
+  }
+  return target.finish();
+}
+
+base::status take_messages(account_writer& account, mailbox_id from, const head_record& head, const mail::uid_set& uids,
+                           bool moves, messages_under_way& taken) {
+  taken = {.keywords = head.keywords, .entries = {}, .summaries = {}};
+  mailbox_editor source(account, from, head);
+  std::uint64_t octets = 0;
+  const auto collected = source.remove(&uids, [&](const message_entry& entry) {
+    taken.entries.push_back(entry);
+    octets += entry.size;
+    return moves;
+  });
+  if (!collected) return collected;
+  summary_rows summaries(account.read(), from);
+  for (const auto& entry : taken.entries) {
+    auto summary = summaries.of(entry.uid);
+    if (!summary) return base::fail(summary.error());
+    taken.summaries.emplace_back(*summary);
+  }
+  if (!moves || taken.entries.empty()) return {};
+  if (auto given = account.give_room(octets, taken.entries.size()); !given) return given;
+  return source.finish();
+}
+
+base::status put_messages(account_writer& account, mailbox_id to, const head_record& head, mail::flag_set flags_kept,
+                          const messages_under_way& what, uid_mapping& mapping) {
+  mapping = {head.uid_validity, {}, {}};
+  if (what.entries.empty()) return {};
+  mail::flag_set used = 0;
+  std::uint64_t octets = 0;
+  for (const auto& entry : what.entries) {
+    used |= entry.flags & flags_kept;
+    octets += entry.size;
+  }
+  if (auto room = account.take_room(octets, what.entries.size(), false); !room) return room;
+  mailbox_editor target(account, to, head);
+  keyword_map keywords;
+  if (auto prepared = keywords.prepare(used, what.keywords, target); !prepared) return prepared;
+  for (std::size_t i = 0; i < what.entries.size(); ++i) {
+    message_entry entry = what.entries[i];
+    mapping.from.push_back(entry.uid);
+    entry.flags = keywords(entry.flags & flags_kept);
+    entry.save_date = account.seconds();
+    auto uid = target.append(entry, what.summaries[i]);
+    if (!uid) return base::fail(uid.error());
+    mapping.to.push_back(*uid);
   }
   return target.finish();
 }

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace briefwerk::store;
   if (size < 1) return 0;
   const std::string_view value(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 10) {
+  switch (data[0] % 11) {
     case 0:
       same(decode_head(value), std::string("\2").append(value.substr(value.empty() ? 0 : 1)));
       break;  // format 1 too
@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 6: same(decode_domain(value, "example.org"), value); break;
     case 7: same(decode_directory_account(value, "id"), value); break;
     case 8: same(decode_alias(value), value); break;
-    default: same(decode_queue_item(value, "id"), value); break;
+    case 9: same(decode_queue_item(value, "id"), value); break;
+    default: same(decode_access(value), value, [](const auto& r) { return encode_access(r); }); break;
   }
   return 0;
 }

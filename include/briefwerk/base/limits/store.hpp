@@ -11,4 +11,6 @@ inline constexpr std::size_t store_annotations = 256;      // of one mailbox, or
 inline constexpr std::size_t store_annotation_value = 65536;
 inline constexpr std::size_t store_annotation_name = 1000;
 
+inline constexpr std::size_t store_access_entries = 1000;     // of one mailbox (RFC 4314)
+
 }  // namespace briefwerk::base::limits

@@ -25,7 +25,8 @@ struct capabilities {
   bool searchres = false, within = false, multiappend = false, binary = false, condstore = false, qresync = false,
        utf8_accept = false, objectid = false, savedate = false, preview = false, sort = false, thread = false,
        context = false, partial = false, unauthenticate = false, uid_only = false, quota = false, in_progress = false,
-       replace = false, catenate = false, compress = false, metadata = false, list_metadata = false;
+       replace = false, catenate = false, compress = false, metadata = false, list_metadata = false,
+       acl = false;  // with LIST-MYRIGHTS, and other users' mailboxes in a namespace of their own
   literal_rule literals = literal_rule::minus;
   std::vector<std::string> more;  // further names, advertised after login, as they are
 };

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "briefwerk/mail/flags.hpp"
+#include "briefwerk/mail/rights.hpp"
 #include "briefwerk/mail/special_use.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/protocol/imap/fetch.hpp"
@@ -112,6 +113,7 @@ struct list_command {
   // Return options.
   bool return_subscribed = false, return_children = false, return_special_use = false;
   status_items return_status = 0;  // RFC 5819
+  bool return_my_rights = false;   // RFC 8440
   std::span<const std::string_view> return_metadata;  // entries (RFC 9590), as of get_metadata_command
   std::string_view reference;
   std::span<const std::string_view> patterns;  // never empty; one empty pattern asks for the delimiter
@@ -225,6 +227,26 @@ struct set_metadata_command {
   std::span<const metadata_value> values;
 };
 
+// RFC 4314 §3. An identifier is never empty; "-" before it stands for a negative entry.
+struct get_acl_command {
+  std::string_view mailbox;
+};
+enum class rights_change : std::uint8_t { replace, add, remove };
+struct set_acl_command {
+  std::string_view mailbox, identifier;
+  rights_change how = rights_change::replace;
+  mail::right_set rights = 0;
+};
+struct delete_acl_command {
+  std::string_view mailbox, identifier;
+};
+struct list_rights_command {
+  std::string_view mailbox, identifier;
+};
+struct my_rights_command {
+  std::string_view mailbox;
+};
+
 // APPEND and REPLACE are not values of `command`: their octets are streamed, see server_session.hpp. This is what stands
 // before each message (RFC 9051 §6.3.12, RFC 3502).
 struct append_piece {
@@ -245,6 +267,7 @@ using command =
                  close_command, unselect_command, expunge_command, search_command, fetch_command, store_command,
                  copy_command, move_command, sort_command, thread_command, cancel_update_command,
                  unauthenticate_command, get_quota_command, get_quota_root_command, set_quota_command, compress_command,
-                 get_metadata_command, set_metadata_command>;
+                 get_metadata_command, set_metadata_command, get_acl_command, set_acl_command, delete_acl_command,
+                 list_rights_command, my_rights_command>;
 
 }  // namespace briefwerk::protocol::imap

@@ -14,8 +14,8 @@
 namespace briefwerk::protocol::imap {
 
 enum class command_kind : std::uint8_t {
-  append, authenticate, cancel_update, capability, check, close, compress, copy, create, delete_, enable, examine, expunge, fetch,
-  get_metadata, get_quota, get_quota_root, id, idle, list, login, logout, lsub, move, namespace_, noop, rename, replace, search, select, set_metadata, set_quota,
+  append, authenticate, cancel_update, capability, check, close, compress, copy, create, delete_, delete_acl, enable, examine, expunge, fetch,
+  get_acl, get_metadata, get_quota, get_quota_root, id, idle, list, list_rights, login, logout, lsub, move, my_rights, namespace_, noop, rename, replace, search, select, set_acl, set_metadata, set_quota,
   sort, starttls, status, store, subscribe, thread, unauthenticate, unselect, unsubscribe,
 };
 

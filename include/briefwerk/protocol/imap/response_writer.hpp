@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "briefwerk/mail/flags.hpp"
+#include "briefwerk/mail/rights.hpp"
 #include "briefwerk/mail/special_use.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/protocol/imap/command.hpp"
@@ -45,6 +46,11 @@ struct status_values {
   std::uint64_t messages = 0, recent = 0, uid_next = 1, uid_validity = 0, unseen = 0, deleted = 0, size = 0,
                 highest_modseq = 1, append_limit = 0, deleted_storage = 0;
   std::string_view mailbox_id;
+};
+
+struct acl_entry {
+  std::string identifier;
+  mail::right_set rights = 0;
 };
 
 struct esearch_result {
@@ -92,8 +98,8 @@ class response_writer : public output_chain {
   void expunge(std::uint32_t sequence) { numbered(sequence, " EXPUNGE\r\n"); }
   void vanished(const mail::uid_set& uids, bool earlier);                      // RFC 7162 §3.2.10; nothing when empty
   void flags(std::span<const std::string> keywords);                           // "* FLAGS (…)": system flags and these
-  // "* OK [PERMANENTFLAGS (…)]"; `may_create`: with \*; a read-only mailbox has none.
-  void permanent_flags(bool read_only, bool may_create, std::span<const std::string> keywords);
+  // "* OK [PERMANENTFLAGS (…)]": what can be changed, keywords all or none, and new ones made (\*) where they can.
+  void permanent_flags(mail::flag_set changeable, std::span<const std::string> keywords);
   void ok(std::string_view code, std::string_view text) { condition("OK", code, text); }
   void no(std::string_view code, std::string_view text) { condition("NO", code, text); }
   void list(const list_entry& entry, bool lsub = false);
@@ -109,8 +115,13 @@ class response_writer : public output_chain {
   void quota_root(std::string_view mailbox, std::string_view root);
   // RFC 5464 §4.4.1; nothing where there are no values.
   void metadata(std::string_view mailbox, std::span<const metadata_value> values);
-  // One personal namespace, "* NAMESPACE (("" "/")) NIL NIL" (RFC 2342 §5).
-  void name_space(char delimiter);
+  // "* NAMESPACE (("" "/")) (("Other Users/" "/")) NIL" (RFC 2342 §5): one personal namespace, and that of other users
+  // where there is one.
+  void name_space(char delimiter, std::string_view others = {});
+  // RFC 4314 §3.6 to §3.8. `required`: what the identifier always has; the rest can be given, one by one.
+  void acl(std::string_view mailbox, std::span<const acl_entry> entries);
+  void list_rights(std::string_view mailbox, std::string_view identifier, mail::right_set required);
+  void my_rights(std::string_view mailbox, mail::right_set rights);
   void id(std::span<const std::pair<std::string_view, std::string_view>> fields);  // empty: NIL
   void enabled(std::span<const std::string_view> capabilities);
 

@@ -29,6 +29,7 @@ bool read_return(scanner& in, list_command& list) {
     if (in.accept_word("SUBSCRIBED")) list.return_subscribed = true;
     else if (in.accept_word("CHILDREN")) list.return_children = true;
     else if (in.accept_word("SPECIAL-USE")) list.return_special_use = true;
+    else if (in.accept_word("MYRIGHTS")) list.return_my_rights = true;  // RFC 8440 §5
     else if (in.accept_word("STATUS")) {
       if (!in.space() || !in.status_items_list(list.return_status)) return false;
     } else if (in.accept_word("METADATA")) {  // RFC 9590 §5
