@@ -1,4 +1,5 @@
 """Clients that are slow, huge, endless or broken: each gets its answer, others are served meanwhile, memory stays bounded."""
+import re
 import select
 import socket
 import ssl
@@ -285,6 +286,35 @@ def nested_parentheses_and_nul():
     that(imap.fetch("1:*", "(BODYSTRUCTURE ENVELOPE)")[0] == "OK", "FETCH of 20,000 nested parts")
     imap.logout()
     bounded(server, before, "nesting")
+    still_serves(server)
+
+
+@check
+def wildcards_that_explode_and_names_that_cannot_be():
+    server = serve()
+    line = server.raw_tls("imaps")
+    line.imap("l", 'LOGIN alice@example.test "correct horse"')
+    deep = "a" * 20
+    for n in range(1000):
+        line.send(f'm{n} CREATE "{deep}/{deep}{n}/{deep}/{deep}"\r\n')
+    for n in range(1000):
+        that(line.until(f"m{n}")[-1].startswith(f"m{n} OK"), "CREATE")
+    before = server.reset_peak()
+    for n, pattern in enumerate(("%*" * 400 + "z", "*a" * 400 + "z", "%a*" * 300, "*" * 500, "%/" * 400, "*%" * 300, "*%" * 5000)):
+        rows = line.imap(f"w{n}", f'LIST "" "{pattern}"')
+        that(rows[-1].startswith(f"w{n} OK"), rows[-1])
+        equal(len(rows) - 1 > 1000, pattern in ("*" * 500, "*%" * 300), f"LIST of {pattern[:9]}…")
+    for n, name in enumerate((b"a\0b", b"a\rb", b"a\nb", b"a\r\nb", b"\xff\xfe", b"&AAA-", b"&", b"x" * 5000, b"a//b", b"")):
+        line.send(b"c%d CREATE {%d+}\r\n%s\r\n" % (n, len(name), name))
+        answer = line.until(f"c{n}")[-1]
+        that(answer.startswith((f"c{n} NO", f"c{n} BAD")) and len(answer) > 12, f"{name[:9]!r}: {answer!r}")
+    line.imap("s", "SELECT INBOX")
+    for n, command in enumerate(("FETCH 1:4294967295 FLAGS", "UID FETCH 4294967295:* FLAGS", "SEARCH 1:4294967295",
+                                 "STORE 4294967295:1 +FLAGS (x)", "FETCH " + ",".join(map(str, range(1, 200000, 2))) + " FLAGS",
+                                 "FETCH 0 FLAGS", "FETCH 4294967296 FLAGS")):
+        that(re.match(f"g{n} (OK|NO|BAD) .", line.imap(f"g{n}", command)[-1]), command[:30])
+    line.close()
+    bounded(server, before, "wildcards and names")
     still_serves(server)
 
 
