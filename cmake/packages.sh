@@ -2,7 +2,7 @@
 # saying which.
 
 build_packages="g++ cmake ninja-build ccache libasio-dev android-libboringssl-dev libfmt-dev nlohmann-json3-dev
-libc-ares-dev librocksdb-dev libzstd-dev zlib1g-dev libicu-dev libpsl-dev libexpat1-dev libre2-dev libcrypt-dev libcli11-dev libclamav-dev
+libc-ares-dev librocksdb-dev libzstd-dev zlib1g-dev libicu-dev libpsl-dev libexpat1-dev libre2-dev libxapian-dev libcrypt-dev libcli11-dev libclamav-dev
 python3 openssl ca-certificates"
 
 install_packages() {

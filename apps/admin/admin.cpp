@@ -36,6 +36,7 @@ const std::map<std::string_view, handler>& table() {
       {"quarantine.release", commands::quarantine_release}, {"quarantine.delete", commands::quarantine_delete},
       {"filter.test", commands::filter_test},               {"spam.learn", commands::spam_learn},
       {"spam.status", commands::spam_status},               {"spam.forget", commands::spam_forget},
+      {"index.status", commands::index_status},     {"index.rebuild", commands::index_rebuild},
   };
   return all;
 }
@@ -62,7 +63,7 @@ base::task<std::string> admin::execute(std::string line) {
   if (name == request.end() || !name->is_string()) co_return error("the request has no command");
   const auto found = table().find(name->get<std::string>());
   if (found == table().end()) co_return error("unknown command " + name->get<std::string>());
-  const commands::context with{store_, crypto_, keys_, metrics_, queue_changed_, guard_, nft_, chain_, spam_};
+  const commands::context with{store_, crypto_, keys_, metrics_, queue_changed_, guard_, nft_, chain_, spam_, index_, indexing_};
   try {
     json answer = co_await found->second(with, request);
     answer["ok"] = true;

@@ -13,6 +13,7 @@
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/delivery/key_ring.hpp"
 #include "briefwerk/filter/chain.hpp"
+#include "briefwerk/search/service.hpp"
 #include "briefwerk/server/ban_export.hpp"
 #include "briefwerk/server/login_guard.hpp"
 #include "briefwerk/store/local_store.hpp"
@@ -37,6 +38,12 @@ class admin {
   // For the commands about spam, and for what goes with an account. It outlives this; null: there is none.
   void set_spam(spam_filter* spam) { spam_ = spam; }
 
+  // For the commands about the full-text index, which goes with its account. Both outlive this; null: there is none.
+  void set_index(search::index* index, search::service* indexing) {
+    index_ = index;
+    indexing_ = indexing;
+  }
+
   // One request, one answer; both without line ends. Answers never hold credentials, nor content of messages but for
   // mailbox.export and quarantine.show.
   base::task<std::string> execute(std::string request);
@@ -51,6 +58,8 @@ class admin {
   server::nft_options nft_;
   const filter::chain* chain_;
   spam_filter* spam_ = nullptr;
+  search::index* index_ = nullptr;
+  search::service* indexing_ = nullptr;
 };
 
 }  // namespace briefwerk::apps

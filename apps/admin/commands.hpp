@@ -29,6 +29,8 @@ struct context {
   const server::nft_options& nft;
   const filter::chain* chain;      // null: not at hand
   spam_filter* spam;               // null: switched off
+  search::index* index;            // null: there is none
+  search::service* indexing;       // null: no server runs
 };
 
 // A key of the request; refused where it is missing or of another type.
@@ -84,6 +86,9 @@ base::task<json> quarantine_list(const context& with, const json& request);
 base::task<json> quarantine_show(const context& with, const json& request);
 base::task<json> quarantine_release(const context& with, const json& request);
 base::task<json> quarantine_delete(const context& with, const json& request);
+
+base::task<json> index_status(const context& with, const json& request);
+base::task<json> index_rebuild(const context& with, const json& request);
 
 base::task<json> filter_test(const context& with, const json& request);
 

@@ -125,6 +125,8 @@ base::task<json> account_delete(const context& with, const json& request) {
   done = co_await with.store.mailboxes().remove_account(value.id);
   check(done, value.login);
   if (with.spam != nullptr && with.spam->trainer() != nullptr) with.spam->trainer()->forget(value.id);
+  if (with.indexing != nullptr) with.indexing->forget(value.id);
+  else if (with.index != nullptr) (void)with.index->erase(value.id);
   co_return json{{"address", value.login}};
 }
 

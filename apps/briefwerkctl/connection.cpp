@@ -65,6 +65,10 @@ class on_the_store final : public connection {
         delivery::key_ring_options{.overlap = std::chrono::days(conf.signing.overlap_days)});
     commands_ = std::make_unique<admin>(*store_, *crypto_, *keys_, nullptr, [] {}, &chain_->chain());
     commands_->set_spam(chain_->spam());
+    if (auto index = open_index(conf); index && *index) {
+      index_ = std::move(*index);
+      commands_->set_index(index_.get(), nullptr);
+    }
     if (!conf.login_guard.enabled) return;
     auto guard = open_guard(conf, *store_, *crypto_, base::null_log(), nullptr);
     if (!guard) throw failure(guard.error().text);
@@ -90,6 +94,7 @@ class on_the_store final : public connection {
   base::metrics metrics_;
   net::io_thread loop_;
   std::unique_ptr<store::local_store> store_;
+  std::unique_ptr<search::index> index_;
   std::unique_ptr<server::login_guard> guard_;
   std::unique_ptr<net::dns_resolver> resolver_;
   std::unique_ptr<filter_chain> chain_;

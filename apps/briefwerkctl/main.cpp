@@ -429,6 +429,7 @@ int main(int argc, char** argv) {
   add_queue(app, with);
   add_quarantine(app, with);
   add_mailbox(app, with);
+  add_index(app, with);
   add_ban(app, with);
   add_dmarc(app, with);
   add_filter(app, with);

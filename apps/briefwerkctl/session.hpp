@@ -34,6 +34,7 @@ struct session {
 };
 
 // Sub-commands of files of their own.
+void add_index(CLI::App& app, session& with);
 void add_filter(CLI::App& app, session& with);
 void add_quarantine(CLI::App& app, session& with);
 void add_spam(CLI::App& app, session& with);

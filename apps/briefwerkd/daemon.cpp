@@ -42,6 +42,7 @@
 #include "briefwerk/net/io_threads.hpp"
 #include "briefwerk/net/listener.hpp"
 #include "briefwerk/net/tls_context.hpp"
+#include "briefwerk/search/service.hpp"
 #include "briefwerk/server/account_authenticator.hpp"
 #include "briefwerk/server/guarded_authenticator.hpp"
 #include "briefwerk/server/imap_server.hpp"
@@ -104,6 +105,7 @@ struct daemon::impl {
   net::explained<void> bind();
   net::explained<void> prepare_scanner();
   net::explained<void> open_store();
+  net::explained<void> open_search();
   net::explained<void> assemble();
   net::explained<void> open_dmarc_reports();
   net::explained<void> open_signing();
@@ -126,6 +128,8 @@ struct daemon::impl {
   // Outlive the store: its end still answers commits that nobody waited for, and answers are posted to these.
   std::unique_ptr<net::io_threads> threads;
   std::unique_ptr<store::local_store> store;
+  std::unique_ptr<search::index> index;       // null: there is none
+  std::unique_ptr<search::service> indexing;
   std::unique_ptr<net::dns_resolver> resolver;
   std::unique_ptr<server::login_guard> guard;  // null: switched off
   std::unique_ptr<server::account_authenticator> logins;
@@ -274,6 +278,7 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   made.logins = &authenticator();
   made.accounts = &store->directory();
   made.crypto = crypto.get();
+  made.finder = indexing.get();
   made.tls = tls;
   made.implicit_tls = implicit_tls;
   made.login_without_tls = conf.auth.without_tls;
@@ -294,6 +299,21 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   if (!conf.administrator.empty()) made.administrator = "mailto:" + conf.administrator;
   made.idle_deadline = std::chrono::minutes(conf.limits.imap_idle_minutes);
   return made;
+}
+
+net::explained<void> daemon::impl::open_search() {
+  auto opened = open_index(conf);
+  if (!opened) return std::unexpected(opened.error());
+  index = std::move(*opened);
+  if (!index) return {};
+  search::service_options how;
+  how.least_messages = static_cast<std::uint32_t>(conf.search.least_messages);
+  how.batch = static_cast<std::uint32_t>(conf.search.batch_messages);
+  how.lag = std::chrono::seconds(conf.search.lag_seconds);
+  how.log = log.get();
+  how.metrics = &metrics;
+  indexing = std::make_unique<search::service>(*index, store->mailboxes(), store->directory(), how);
+  return {};
 }
 
 // What outgoing mail is signed with, and where bounces of forwarded mail go.
@@ -345,6 +365,7 @@ net::explained<void> daemon::impl::assemble() {
   resolver = std::move(*names);
 
   if (auto opened = open_logins(); !opened) return opened;
+  if (auto opened = open_search(); !opened) return opened;
   if (auto done = open_signing(); !done) return done;
   auto built = filter_chain::create(
       conf, {*resolver, *crypto, *store, *log, &metrics, [this](const filter::rate_notice& notice) { account_held(notice); },
@@ -385,6 +406,7 @@ net::explained<void> daemon::impl::assemble() {
                                                     base::system_clock(), std::move(queue));
   if (auto done = open_dmarc_reports(); !done) return done;
   administration = std::make_unique<admin>(*store, *crypto, *keys, &metrics, [this] { runner->wake(); }, &filters->chain());
+  administration->set_index(index.get(), indexing.get());
   administration->set_guard(guard.get(), to_nft_options(conf));
   administration->set_spam(filters->spam());
   auto listening = control_server::create(conf.control_path(), *administration, *log);
@@ -515,6 +537,7 @@ void daemon::start() {
   base::spawn((*all.threads)[0], all.filters->check_lists());
   all.log_upkeep = std::make_unique<log_keeper>(all.conf, *all.log, *all.crypto);
   base::spawn((*all.threads)[0], look_after_keys(*all.keys, std::chrono::minutes(all.conf.signing.check_minutes)));
+  if (all.indexing) all.indexing->start();
   all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
   if (all.guard) {
     all.bans = std::make_unique<guard_upkeep>(
@@ -562,6 +585,7 @@ void daemon::stop(std::chrono::seconds grace) {
   }
   all.threads->stop(std::chrono::ceil<std::chrono::milliseconds>(
       std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero())));
+  all.indexing.reset();
   all.upkeep.reset();
   all.bans.reset();
   all.log_upkeep.reset();

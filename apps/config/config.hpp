@@ -110,6 +110,14 @@ struct storage_config {
   std::uint64_t snapshot_cache = 256ull << 20;
 };
 
+struct search_config {
+  bool enabled = true;
+  std::string path;  // empty: <data>/search
+  std::uint64_t least_messages = 100;
+  std::uint64_t batch_messages = 100;
+  std::uint64_t lag_seconds = 900;
+};
+
 struct next_hop_config {
   std::string domain;            // "example.org", or "*" for every domain
   std::string tls = "required";  // "required", "verified", "optional", "none"
@@ -161,10 +169,12 @@ struct config {
   signing_config signing;
   forwarding_config forwarding;
   storage_config storage;
+  search_config search;
   delivery_config delivery;
   dmarc_config dmarc;
   filter_config filter;
 
+  std::string search_path() const { return search.path.empty() ? data + "/search" : search.path; }
   std::string control_path() const { return control.empty() ? data + "/control.sock" : control; }
 };
 

@@ -140,6 +140,15 @@ void describe(Visitor& v, storage_config& c) {
 }
 
 template <class Visitor>
+void describe(Visitor& v, search_config& c) {
+  v.flag("enabled", c.enabled, "Keep a full-text index of mail, in the background. Without it every SEARCH for a text scans the messages.");
+  v.text("path", c.path, "Its folder; it holds words of all mail, and can be made anew. Empty: search in the data folder.");
+  v.number("least_messages", c.least_messages, 1, 1u << 30, "Mailboxes with fewer messages are not indexed.");
+  v.number("batch_messages", c.batch_messages, 1, 1u << 30, "So many new messages of a mailbox are indexed at once;");
+  v.number("lag_seconds", c.lag_seconds, 1, 7 * 86400, "fewer after so long. Until then they are scanned.");
+}
+
+template <class Visitor>
 void describe(Visitor& v, next_hop_config& c) {
   v.text("domain", c.domain, "A domain of recipients; * for all that have no entry of their own.", needed::yes);
   v.choice("tls", c.tls, {"required", "verified", "optional", "none"},
@@ -201,6 +210,7 @@ void describe(Visitor& v, config& c) {
   v.object("signing", c.signing, "DKIM signatures of mail that goes out.");
   v.object("forwarding", c.forwarding, "Mail from other servers that goes on to others.");
   v.object("storage", c.storage, "Memory of the store.");
+  v.object("search", c.search, "The full-text index.");
   v.object("delivery", c.delivery, "Outgoing mail.");
   v.object("dmarc", c.dmarc, "DMARC.");
   v.object("filter", c.filter, "Which mail is wanted.");

@@ -45,6 +45,14 @@ net::explained<std::unique_ptr<store::local_store>> open_store(const config& con
   return store::make_local_store(std::move(*engine), crypto, base::system_clock(), options);
 }
 
+net::explained<std::unique_ptr<search::index>> open_index(const config& conf) {
+  if (!conf.search.enabled) return nullptr;
+  auto opened = search::open_xapian_index(conf.search_path());
+  if (opened) return std::move(*opened);
+  if (opened.error() == base::errc::unsupported) return nullptr;
+  return refuse(opened.error(), "cannot open the full-text index in " + conf.search_path() + ": " + opened.error().message());
+}
+
 net::explained<std::string> installation_secret(const std::string& data, const char* name, const base::crypto& crypto) {
   constexpr std::size_t size = 32;
   const std::string path = data + "/" + name;

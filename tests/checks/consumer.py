@@ -39,7 +39,7 @@ for name in ("libssl", "libcrypto", "librocksdb", "libcares"):
 run("cmake", "-S", source / "tests/consumer", "-B", work / "protocol_only", *common, f"-DCMAKE_PREFIX_PATH={prefix}",
     "-DPROTOCOL_ONLY=ON", "-DCMAKE_DISABLE_FIND_PACKAGE_BoringSSL=ON", "-DCMAKE_DISABLE_FIND_PACKAGE_RocksDB=ON",
     "-DCMAKE_DISABLE_FIND_PACKAGE_CAres=ON", "-DCMAKE_DISABLE_FIND_PACKAGE_Psl=ON",
-    "-DCMAKE_DISABLE_FIND_PACKAGE_EXPAT=ON")
+    "-DCMAKE_DISABLE_FIND_PACKAGE_EXPAT=ON", "-DCMAKE_DISABLE_FIND_PACKAGE_Xapian=ON")
 run("cmake", "--build", work / "protocol_only")
 run(work / "protocol_only/grammar")
 

@@ -12,10 +12,11 @@ LOWER = {
     "mailauth": {"base", "mail"},
     "filter": {"base", "mail", "mailauth"},
     "store": {"base", "mail"},
+    "search": {"base", "mail", "store"},
     "crypto": {"base"},
     "net": {"base", "crypto"},
-    "delivery": {"base", "mail", "protocol", "mailauth", "filter", "store", "crypto", "net"},
-    "server": {"base", "mail", "protocol", "mailauth", "filter", "store", "crypto", "net"},
+    "delivery": {"base", "mail", "protocol", "mailauth", "filter", "store", "search", "crypto", "net"},
+    "server": {"base", "mail", "protocol", "mailauth", "filter", "store", "search", "crypto", "net"},
 }
 # Libraries that only some rooms may use, and none in a public header.
 OUTSIDE = {
@@ -24,7 +25,8 @@ OUTSIDE = {
     "ares": {"net"},
     "rocksdb/": {"store"},
     "zstd": {"store"},
-    "unicode/": {"mail", "protocol"},
+    "unicode/": {"mail", "protocol", "search"},
+    "xapian": {"search"},
     "libpsl": {"mailauth"},
     "expat": {"mailauth"},
     "zlib": {"mailauth", "filter", "server"},

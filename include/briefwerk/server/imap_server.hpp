@@ -26,6 +26,7 @@
 #include "briefwerk/net/stream.hpp"
 #include "briefwerk/net/tls_context.hpp"
 #include "briefwerk/protocol/imap/capability.hpp"
+#include "briefwerk/search/index.hpp"
 #include "briefwerk/server/authenticator.hpp"
 #include "briefwerk/server/message_buffer.hpp"
 #include "briefwerk/store/directory.hpp"
@@ -50,6 +51,7 @@ struct imap_options {
   server::authenticator* logins = nullptr;   // required
   store::directory* accounts = nullptr;      // by whose logins mailboxes are shared (RFC 4314); null: none are
   const base::crypto* crypto = nullptr;      // required: session ids
+  search::finder* finder = nullptr;          // null: every message is scanned for texts
   std::shared_ptr<net::tls_context> tls;     // null: no TLS, so no login either unless login_without_tls
   bool implicit_tls = false;                 // TLS from the first octet (port 993)
   bool login_without_tls = false;            // only what an administrator wrote into the configuration

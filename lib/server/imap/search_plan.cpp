@@ -4,18 +4,18 @@
 #include <array>
 #include <utility>
 
+#include "briefwerk/base/limits/search.hpp"
+#include "briefwerk/mail/envelope_text.hpp"
 #include "briefwerk/mail/header.hpp"
-#include "briefwerk/mail/transfer.hpp"
-#include "envelope_reader.hpp"
+#include "briefwerk/mail/searched_text.hpp"
 
 namespace briefwerk::server::imap {
 namespace {
 
+using mail::envelope_field;
 using protocol::imap::search_key;
 
 constexpr std::int64_t day = 86400;
-// A decoded text part larger than this is searched up to here: memory stays bounded.
-constexpr std::size_t searched_text = 16u << 20;
 
 std::int64_t day_of(std::int64_t seconds) noexcept { return seconds >= 0 ? seconds / day : -((-seconds + day - 1) / day); }
 
@@ -33,6 +33,21 @@ std::optional<envelope_field> field_of(const search_key key, std::string_view he
       return std::nullopt;
     default: return std::nullopt;
   }
+}
+
+search::field probed_field(const search_key key, std::string_view header) noexcept {
+  if (const auto kept = field_of(key, header)) {
+    switch (*kept) {
+      case envelope_field::from: return search::field::from;
+      case envelope_field::to: return search::field::to;
+      case envelope_field::cc: return search::field::cc;
+      case envelope_field::bcc: return search::field::bcc;
+      case envelope_field::message_id: return search::field::message_id;
+      default: return search::field::subject;
+    }
+  }
+  if (key == search_key::header) return search::field::header;
+  return key == search_key::body ? search::field::body : search::field::text;
 }
 
 search_stage stage_of(const protocol::imap::search_node& leaf) noexcept {
@@ -58,57 +73,6 @@ bool is_inner(search_key key) noexcept {
 
 bool needs_text(search_key key) noexcept {
   return key >= search_key::from && key <= search_key::text;
-}
-
-bool header_holds(std::string_view block, std::string_view field, const mail::casemap_searcher& needle, bool any_value) {
-  mail::header_reader reader(block);
-  for (mail::header_field found; reader.next(found);) {
-    if (!mail::equals_ignoring_case(found.name, field)) continue;
-    if (any_value || needle.found_in(mail::decode_text(found.value))) return true;
-  }
-  return false;
-}
-
-bool whole_header_holds(std::string_view block, const mail::casemap_searcher& needle) {
-  mail::header_reader reader(block);
-  for (mail::header_field found; reader.next(found);) {
-    std::string line(found.name);
-    line.append(": ").append(mail::decode_text(found.value));
-    if (needle.found_in(line)) return true;
-  }
-  return false;
-}
-
-std::string charset_of(const mail::mime_tree& tree, const mail::mime_part& part) {
-  const auto type = mail::parse_content_type(tree.view(part.content_type));
-  const std::string* charset = type.find("charset");
-  return charset == nullptr ? std::string() : *charset;
-}
-
-bool text_part_holds(const mail::mime_tree& tree, const mail::mime_part& part, const mail::casemap_searcher& needle) {
-  const auto raw = tree.view(part.body);
-  const bool encoded = part.encoding == mail::transfer_encoding::base64 ||
-                       part.encoding == mail::transfer_encoding::quoted_printable;
-  const auto shown = raw.substr(0, std::min(raw.size(), searched_text));
-  if (!encoded && mail::is_ascii(shown)) return needle.found_in(shown);
-  const std::string octets = encoded ? mail::decode_body(part.encoding, raw, searched_text) : std::string(shown);
-  const auto charset = charset_of(tree, part);
-  if (!charset.empty()) {
-    if (const auto text = mail::to_utf8(octets, charset)) return needle.found_in(*text);
-  }
-  return needle.found_in(mail::guess_utf8(octets));
-}
-
-// Text parts, and the headers of messages inside: what a reader of the message sees (RFC 9051 §6.4.4, BODY).
-bool body_holds(const mail::mime_tree& tree, const mail::casemap_searcher& needle) {
-  for (const auto& part : tree.parts()) {
-    const auto* parent = tree.parent(part);
-    if (parent != nullptr && parent->kind == mail::part_kind::message &&
-        whole_header_holds(tree.view(part.header), needle))
-      return true;
-    if (part.kind == mail::part_kind::leaf && tree.is(part, "text") && text_part_holds(tree, part, needle)) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -150,6 +114,7 @@ search_plan::search_plan(const protocol::imap::search_program& program, const ci
     has_modseq_ = has_modseq_ || from.key == search_key::modseq;
     if (needs_text(from.key)) {
       to.needle = std::make_unique<mail::casemap_searcher>(from.text);
+      add_probe(to);
     } else if (from.key == search_key::keyword) {
       const auto& names = here.mailbox.keywords;
       for (std::size_t slot = 0; slot < names.size() && slot < mail::flags::keyword_slots; ++slot)
@@ -164,10 +129,24 @@ search_plan::search_plan(const protocol::imap::search_program& program, const ci
   }
 }
 
+void search_plan::add_probe(node& leaf) {
+  const bool may_be_empty = leaf.key == search_key::header && !field_of(leaf.key, leaf.field);
+  if (probes_.size() == base::limits::search_probes || (leaf.text.empty() && !may_be_empty)) return;
+  leaf.probe = probes_.size();
+  probes_.push_back({probed_field(leaf.key, leaf.field), std::string(leaf.field), std::string(leaf.text)});
+}
+
+verdict search_plan::judge_by_index(const node& leaf, std::uint32_t uid) const {
+  if (leaf.probe >= found_.answers.size() || uid >= found_.below) return verdict::unknown;
+  const auto& answer = found_.answers[leaf.probe];
+  if (answer.sure.contains(uid)) return verdict::yes;
+  return answer.maybe.contains(uid) ? verdict::unknown : verdict::no;
+}
+
 verdict search_plan::judge(std::size_t index, search_subject& message, search_stage known) const {
   const node& at = nodes_[index];
   if (!is_inner(at.key)) {
-    if (at.stage > known) return verdict::unknown;
+    if (at.stage > known) return judge_by_index(at, message.entry.uid);
     return leaf_holds(at, message) ? verdict::yes : verdict::no;
   }
   // What decides early: a no for all_of, a yes for any_of and none_of.
@@ -220,15 +199,16 @@ bool search_plan::leaf_holds(const node& leaf, search_subject& message) const {
 
 bool search_plan::text_holds(const node& leaf, search_subject& message) const {
   if (const auto field = field_of(leaf.key, leaf.field)) {
-    const auto text = envelope_text(message.summary.envelope, *field);
+    const auto text = mail::envelope_text(message.summary.envelope, *field);
     return text && (leaf.text.empty() || leaf.needle->found_in(*text));
   }
+  const auto holds = [&leaf](std::string_view text) { return leaf.needle->found_in(text); };
   switch (leaf.key) {
-    case search_key::header: return header_holds(message.octets, leaf.field, *leaf.needle, leaf.text.empty());
-    case search_key::body: return leaf.text.empty() || body_holds(message.tree(), *leaf.needle);
+    case search_key::header: return mail::visit_field_text(message.octets, leaf.field, holds);
+    case search_key::body: return leaf.text.empty() || mail::visit_body_text(message.tree(), holds);
     case search_key::text:
-      return leaf.text.empty() || whole_header_holds(message.octets, *leaf.needle) ||
-             body_holds(message.tree(), *leaf.needle);
+      return leaf.text.empty() || mail::visit_header_text(message.octets, holds) ||
+             mail::visit_body_text(message.tree(), holds);
     default: return false;
   }
 }

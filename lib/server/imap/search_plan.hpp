@@ -17,6 +17,7 @@
 #include "briefwerk/mail/summary.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/protocol/imap/search.hpp"
+#include "briefwerk/search/index.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
 
 namespace briefwerk::server::imap {
@@ -57,6 +58,10 @@ class search_plan {
   search_stage last_stage() const noexcept { return nodes_.empty() ? search_stage::index : nodes_[0].stage; }
   bool needs_summary() const noexcept { return needs_summary_; }
   verdict judge(search_subject& message, search_stage known) const { return judge(0, message, known); }
+  // The texts that a full-text index may be asked for, and its answers, in the same order. From then on verdicts come of
+  // them where they are sure, whatever is known of a message.
+  const std::vector<search::probe>& probes() const noexcept { return probes_; }
+  void use(search::findings found) { found_ = std::move(found); }
   // Whether every key with a MODSEQ condition is answered with the highest one (RFC 7162 §3.1.5).
   bool has_modseq() const noexcept { return has_modseq_; }
 
@@ -70,13 +75,20 @@ class search_plan {
     std::string_view text, field;
     mail::uid_set set;
     std::unique_ptr<mail::casemap_searcher> needle;
+    std::size_t probe = no_probe;
   };
+  static constexpr std::size_t no_probe = static_cast<std::size_t>(-1);
+
+  void add_probe(node& leaf);
+  verdict judge_by_index(const node& leaf, std::uint32_t uid) const;
 
   verdict judge(std::size_t index, search_subject& message, search_stage known) const;
   bool leaf_holds(const node& leaf, search_subject& message) const;
   bool text_holds(const node& leaf, search_subject& message) const;
 
   std::vector<node> nodes_;
+  std::vector<search::probe> probes_;
+  search::findings found_;
   bool has_modseq_ = false, needs_summary_ = false;
 };
 

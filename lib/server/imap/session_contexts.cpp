@@ -63,7 +63,7 @@ base::task<void> session::tell_changed_results(const index_ranges& touched) {
     auto& context = *contexts_[i];
     std::vector<std::uint32_t> hits;
     const auto latest = latest_;
-    const search_plan plan = plan_search(context.program());
+    search_plan plan = plan_search(context.program());
     co_await find_messages(plan, touched, hits);
     if (lost_) co_return;
     mail::uid_set now, added, removed = context.result.intersection(uids);

@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t batch_messages = 256;
 constexpr std::size_t batch_read = 1u << 20;
+// Open messages from which on the index is asked: where the message is opened for each, and where what was kept of it
+// suffices.
+constexpr std::size_t least_octets_for_index = 32, least_summaries_for_index = 512;
 
 mail::uid_set sequence_numbers(std::span<const wire::index_range> ranges) {
   mail::uid_set out;
@@ -46,7 +49,7 @@ base::task<bool> session::tell_progress(std::size_t done, std::size_t of) {
 }
 
 // Of the messages in `among` that are still there, those that the plan says yes to, by index, ascending; in slices.
-base::task<void> session::find_messages(const search_plan& plan, std::span<const wire::index_range> among,
+base::task<void> session::find_messages(search_plan& plan, std::span<const wire::index_range> among,
                                         std::vector<std::uint32_t>& hits) {
   const auto known = announced_;
   slices turn(*options().clock, where_);
@@ -62,7 +65,7 @@ base::task<void> session::find_messages(const search_plan& plan, std::span<const
       if (i % 1024 == 1023 && turn.is_over()) co_await turn.next();
     }
   }
-  if (open.empty()) co_return;
+  co_await ask_index(plan, open, hits);
   std::vector<fetch_subject> batch;
   fetch_memory memory;
   for (std::size_t next = 0; next < open.size();) {
@@ -81,6 +84,25 @@ base::task<void> session::find_messages(const search_plan& plan, std::span<const
     if (!alive) co_return;
   }
   std::sort(hits.begin(), hits.end());
+}
+
+base::task<void> session::ask_index(search_plan& plan, std::vector<std::uint32_t>& open, std::vector<std::uint32_t>& hits) {
+  const auto least = plan.last_stage() > search_stage::summary ? least_octets_for_index : least_summaries_for_index;
+  if (options().finder == nullptr || plan.probes().empty() || open.size() < least) co_return;
+  const auto known = announced_, latest = latest_;
+  auto found = co_await options().finder->find(owner_, selected_, plan.probes());
+  if (!found || !found->fit(*latest)) co_return;
+  plan.use(std::move(*found));
+  std::size_t left = 0;
+  for (const std::uint32_t i : open) {
+    const auto* const entry = current(known->at(i));
+    if (entry == nullptr) continue;
+    search_subject message(*entry, i + 1);
+    const verdict now = plan.judge(message, search_stage::index);
+    if (now == verdict::yes) hits.push_back(i);
+    if (now == verdict::unknown) open[left++] = i;
+  }
+  open.resize(left);
 }
 
 base::task<void> session::judge_batch(const search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
@@ -133,7 +155,7 @@ base::task<bool> session::begin_search(const wire::search_program& program, bool
   }
   progress_told_ = options().clock->steady();
   const auto latest = latest_;  // the plan refers to its keywords
-  const search_plan plan = plan_search(program);
+  search_plan plan = plan_search(program);
   co_await find_messages(plan, among.ranges, found.hits);
   found.with_modseq = plan.has_modseq();
   co_return !lost_;

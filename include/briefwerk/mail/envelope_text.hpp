@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace briefwerk::server::imap {
+namespace briefwerk::mail {
 
 enum class envelope_field : unsigned char { date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id };
 
@@ -15,4 +15,4 @@ enum class envelope_field : unsigned char { date, subject, from, sender, reply_t
 // behind the other. Nothing when the field is NIL, or the text is not an envelope.
 std::optional<std::string> envelope_text(std::string_view envelope, envelope_field field);
 
-}  // namespace briefwerk::server::imap
+}  // namespace briefwerk::mail

@@ -1,10 +1,10 @@
-#include "envelope_reader.hpp"
+#include "briefwerk/mail/envelope_text.hpp"
 
 #include <charconv>
 
 #include "briefwerk/mail/header.hpp"
 
-namespace briefwerk::server::imap {
+namespace briefwerk::mail {
 namespace {
 
 class reader {
@@ -70,7 +70,7 @@ class reader {
           take(' ') && take_nstring(&host) && take(')')))
       return false;
     if (!out->empty()) out->append(", ");
-    if (!name.empty()) out->append(mail::decode_text(name)).append(" ");
+    if (!name.empty()) out->append(decode_text(name)).append(" ");
     out->append("<").append(mailbox).append("@").append(host).append(">");
     return true;
   }
@@ -104,7 +104,7 @@ std::optional<std::string> envelope_text(std::string_view envelope, envelope_fie
     for (const char c : text) plain = plain && static_cast<unsigned char>(c) < 0x80;
     if (plain) return text;
   }
-  return mail::decode_text(text);
+  return decode_text(text);
 }
 
-}  // namespace briefwerk::server::imap
+}  // namespace briefwerk::mail

@@ -1,0 +1,6 @@
+#pragma once
+
+// The whole room.
+
+#include "briefwerk/search/index.hpp"
+#include "briefwerk/search/service.hpp"
