@@ -32,7 +32,7 @@ struct talk {
   std::optional<std::uint64_t> transaction{};  // whose MAIL it heard, or was to hear
   bool in_message = false;           // MAIL was told, and neither the end nor ABORT
   bool session_over = false, message_over = false;  // it wants to hear no more of this one
-  bool session_dropped = false;      // all its messages are to be discarded
+  verdict of_session, of_mail;       // what it said of them then
   milter_connection::deadline until{};               // of the hook that is asked
 };
 
@@ -124,7 +124,7 @@ class milter_stage final : public filter::stage {
     const turn mine(*with);
     set_deadline(*with, options_.limit);
     verdict v = co_await begin(*with, session, envelope);
-    if (v.what != action::accept || with->session_over || with->message_over) co_return v;
+    if (with->message_over) co_return v;
     co_return co_await tell_recipient(*with, session, envelope, recipient);
   }
 
@@ -136,10 +136,11 @@ class milter_stage final : public filter::stage {
     verdict v = co_await begin(*with, session, envelope);
     // It was not asked about any of them, so it hears of all.
     for (std::size_t i = 0; late && i < envelope.recipients.size(); ++i) {
-      if (v.what != action::accept || with->session_over || with->message_over) co_return v;
+      if (with->message_over) co_return v;
       v = co_await tell_recipient(*with, session, envelope, envelope.recipients[i]);
+      if (v.what >= action::discard) co_return v;
     }
-    if (v.what != action::accept || with->session_over || with->message_over) co_return v;
+    if (with->message_over) co_return v;
     co_return co_await tell_message(*with, session, envelope, message);
   }
 
@@ -183,14 +184,9 @@ class milter_stage final : public filter::stage {
     with.link = std::move(*opened);
   }
 
-  static verdict after_session(const talk& with) {
-    if (!with.session_dropped) return {};
-    return of_answer({.what = answer_kind::discard});
-  }
-
   // Connection, client and HELO, as far as it has not heard of them.
   task<verdict> catch_up(talk& with, const session_facts& session) const {
-    if (with.session_over) co_return after_session(with);
+    if (with.session_over) co_return with.of_session;
     if (!with.failure.empty()) throw stage_failure(with.failure);
     if (!with.link) co_await open(with);
     milter::client_session& to = with.link->session();
@@ -201,41 +197,45 @@ class milter_stage final : public filter::stage {
           .host = host, .family = client.is_v4() ? '4' : '6', .port = session.remote.port, .address = address};
       const answer said = co_await hear(with, to.connect(with.link->out(), from, macros(session)));
       with.session_over = said.what != answer_kind::proceed;
-      with.session_dropped = said.what == answer_kind::discard;
-      if (with.session_over) co_return of_answer(said);
+      with.of_session = of_answer(said);
+      if (with.session_over) co_return with.of_session;
     }
     // The same name inside TLS is another HELO, with other macros.
     std::string hello = session.hello.empty() ? std::string() : session.hello + " " + session.tls_version;
     if (hello.empty() || hello == with.told_hello) co_return verdict();
     const answer said = co_await hear(with, to.hello(with.link->out(), session.hello, macros(session)));
     if (said.what == answer_kind::proceed) with.told_hello = std::move(hello);
-    with.session_dropped = said.what == answer_kind::discard;
-    with.session_over = said.what == answer_kind::accept || with.session_dropped;
-    co_return of_answer(said);
+    verdict v = of_answer(said);
+    with.session_over = said.what == answer_kind::accept || said.what == answer_kind::discard;
+    if (with.session_over) with.of_session = v;
+    co_return v;
   }
 
   // The transaction, where it has not heard of it; gives up the one before.
   task<verdict> begin(talk& with, const session_facts& session, const smtp_envelope& envelope) const {
     if (with.transaction == session.transactions) {
       if (!with.failure.empty()) throw stage_failure(with.failure);
-      co_return verdict();
+      co_return with.of_mail;
     }
     with.transaction = session.transactions;
     with.message_over = false;
+    with.of_mail = {};
     if (!std::exchange(with.failure, std::string()).empty()) {  // perhaps it is there again
-      with.told_connect = with.in_message = false;
+      with.told_connect = with.in_message = with.session_over = false;
       with.told_hello.clear();
     }
     if (with.link && std::exchange(with.in_message, false)) with.link->session().abort(with.link->out());
-    verdict v = co_await catch_up(with, session);
-    if (v.what != action::accept || with.session_over) co_return v;
+    with.of_mail = co_await catch_up(with, session);
+    with.message_over = with.session_over || with.of_mail.what != action::accept;
+    if (with.message_over) co_return with.of_mail;
     with.in_message = true;
     const std::string address = envelope.sender ? mail::format_mailbox(*envelope.sender) : std::string();
     const std::vector<std::string> parameters = mail_parameters(envelope);
     const answer said = co_await hear(
         with, with.link->session().mail(with.link->out(), address, parameters, macros(session, &envelope)));
     with.message_over = said.what != answer_kind::proceed;
-    co_return of_answer(said);
+    with.of_mail = of_answer(said);
+    co_return with.of_mail;
   }
 
   task<verdict> tell_recipient(talk& with, const session_facts& session, const smtp_envelope& envelope,
