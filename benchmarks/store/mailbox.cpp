@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -209,6 +210,34 @@ void read_bodies(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(read_bodies);
+
+// A flag changes in one of so many mailboxes, until who watches the account has heard of it.
+void change_among_mailboxes(benchmark::State& state) {
+  house h;
+  for (int i = 0; i < state.range(0); ++i) must(sync_wait(h.mail().create("a", "m/n" + std::to_string(i), std::nullopt)));
+  h.fill(1);
+  std::atomic<int> calls{0};
+  const auto watching = h.mail().watch("a", [&](mailbox_id) {
+    calls.fetch_add(1);
+    calls.notify_one();
+  });
+  bool on = false;
+  for (auto _ : state) {
+    const int before = calls.load();
+    on = !on;
+    must(sync_wait(h.mail().change_flags("a", h.inbox, {{1, 1}}, on ? flag_change::add : flag_change::remove,
+                                         {mail::flags::flagged, {}}, std::nullopt)));
+    calls.wait(before);
+  }
+}
+BENCHMARK(change_among_mailboxes)->Arg(10)->Arg(100000)->MeasureProcessCPUTime()->UseRealTime();
+
+void list_mailboxes(benchmark::State& state) {
+  house h;
+  for (int i = 0; i < state.range(0); ++i) must(sync_wait(h.mail().create("a", "m/n" + std::to_string(i), std::nullopt)));
+  for (auto _ : state) benchmark::DoNotOptimize(must(sync_wait(h.mail().list("a"))).size());
+}
+BENCHMARK(list_mailboxes)->Arg(10)->Arg(100000)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void resolve_among_100000(benchmark::State& state) {
   const auto store = make_memory_store(crypto(), base::system_clock());

@@ -1,7 +1,8 @@
 // Accounts, mailbox names, subscriptions, quota.
 
 #include <algorithm>
-#include <map>
+#include <iterator>
+#include <vector>
 
 #include "briefwerk/base/limits/store.hpp"
 #include "store/mailbox/engine_mailbox_store.hpp"
@@ -194,33 +195,38 @@ base::task<base::result<std::vector<mailbox_info>>> engine_mailbox_store::list(a
   auto now = core_.where.read(partition);
   if (!now) co_return base::fail(now.error());
   const account_reader read(**now, partition, core_.report);
-  std::map<std::string, mailbox_info, std::less<>> found;
+  // Names and subscriptions come in the same order: each row is looked at once, and nothing is held beside the answer.
+  std::vector<mailbox_info> all;
   const auto named = read.rows(keys::all(keys::name), [&](std::string_view key, std::string_view value) -> base::status {
     auto record = decode_name(value);
     if (!record) return read.corrupt(key);
-    const std::string_view name = key.substr(1);
-    found.emplace_hint(found.end(), name, info_of(name, *record, false));
+    all.push_back(info_of(key.substr(1), *record, false));
     return {};
   });
   if (!named) co_return base::fail(named.error());
-  if (found.empty()) {
+  if (all.empty()) {
     auto there = read.holds(keys::account);
     if (!there) co_return base::fail(there.error());
     if (!*there) co_return base::fail(errc::no_such_account);
   }
+  std::vector<mailbox_info> gone;  // subscribed, and no mailbox
+  std::size_t at = 0;
   const auto subscribed = read.rows(keys::all(keys::subscribed), [&](std::string_view key, std::string_view) {
     const std::string_view name = key.substr(1);
-    auto at = found.find(name);
-    if (at == found.end()) at = found.emplace(name, info_of(name, name_record{}, true)).first;
-    at->second.subscribed = true;
+    while (at < all.size() && all[at].name < name) ++at;
+    if (at < all.size() && all[at].name == name)
+      all[at].subscribed = true;
+    else
+      gone.push_back(info_of(name, name_record{}, true));
     return base::status();
   });
   if (!subscribed) co_return base::fail(subscribed.error());
-  std::vector<mailbox_info> all;
-  all.reserve(found.size());
-  if (const auto first = found.find(inbox); first != found.end()) all.push_back(first->second);
-  for (auto& [name, info] : found)
-    if (name != inbox) all.push_back(std::move(info));
+  const auto by_name = [](const mailbox_info& one, const mailbox_info& other) { return one.name < other.name; };
+  const auto middle = static_cast<std::ptrdiff_t>(all.size());
+  std::ranges::move(gone, std::back_inserter(all));
+  std::inplace_merge(all.begin(), all.begin() + middle, all.end(), by_name);
+  if (const auto first = std::ranges::find(all, inbox, &mailbox_info::name); first != all.end())
+    std::rotate(all.begin(), first, first + 1);
   co_return all;
 }
 
