@@ -97,4 +97,38 @@ def the_administrator_sees_and_sets_rights():
     equal(server.stop(), 0)
 
 
+@check
+def changes_are_told_at_any_time():
+    """NOTIFY (RFC 5465): imaplib's commands of one account, and what the other's open connection hears of them."""
+    server = serve()
+    alice = server.imap(ALICE)
+    ok(alice.create("team"))
+    ok(alice.setacl("team", BOB, "lr"))
+    line = server.raw_tls("imaps")
+    that(line.imap("l", f'LOGIN {BOB} "correct horse"')[-1].startswith("l OK"), "login")
+    line.imap("e", "ENABLE IMAP4rev2")  # no \\Recent
+    that(line.imap("n", 'NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (SUBTREE "Other Users" '
+                   "(MessageNew MessageExpunge MailboxName)) (PERSONAL (MessageNew MessageExpunge))")[-1].startswith("n OK"), "NOTIFY")
+    ok(alice.append("team", None, None, message("a@client.example", ALICE, "first").encode()))
+    equal(line.line(), f"* STATUS {TEAM} (MESSAGES 1 UIDNEXT 2)")
+    server.deliver("friend@elsewhere.example", [BOB], message("friend@elsewhere.example", BOB))
+    equal(line.line(), "* STATUS INBOX (MESSAGES 1 UIDNEXT 2)")
+    that(line.imap("s", f"SELECT {TEAM}")[-1].startswith("s OK"), "SELECT")
+    ok(alice.append("team", r"(\Flagged)", None, message("a@client.example", ALICE, "second").encode()))
+    equal(line.line(), "* 2 EXISTS")
+    equal(line.line(), r"* 2 FETCH (UID 2 FLAGS (\Flagged))")
+    ok(alice.select("team"))
+    ok(alice.store("1", "+FLAGS", r"(\Deleted)"))
+    that(line.line().startswith("* 1 FETCH (UID 1 FLAGS ("), "flags")
+    ok(alice.expunge())
+    equal(line.line(), "* 1 EXPUNGE")
+    ok(alice.create("crew"))
+    ok(alice.setacl("crew", BOB, "lr"))
+    while not (row := line.line()).endswith('/crew"'):  # its parents may come first
+        that(row.startswith("* LIST "), row)
+    that(row.startswith("* LIST ("), row)
+    line.close()
+    equal(server.stop(), 0)
+
+
 main(240)

@@ -258,6 +258,52 @@ TEST_CASE("imap: rights") {
   check(rows);
 }
 
+TEST_CASE("imap: notifications") {
+  const row rows[] = {
+      {"RFC 5465 §3.1", "b notify set status (selected MessageNew (uid body.peek[header.fields (from to subject)]) "
+                        "MessageExpunge) (subtree Lists MessageNew MessageExpunge)",
+       "notify status (0 3 uid section.peek[HEADER.FIELDS]/from/to/subject) (5 [Lists] 3)"},
+      {"§6, with parentheses", "a notify set (mailboxes INBOX (Messagenew messageExpunge)) (personal (SubscriptionChange))",
+       "notify (6 [INBOX] 3) (3 16)"},
+      {"several names, all scopes",
+       "a NOTIFY SET (SELECTED-DELAYED NONE) (mailboxes (a \"b c\") (MailboxName)) (inboxes (MailboxMetadataChange)) "
+       "(subscribed (ServerMetadataChange))",
+       "notify (1 0) (6 [a] [b c] 8) (2 32) (4 64)"},
+      {"flags", "a NOTIFY SET (PERSONAL (MessageNew FlagChange MessageExpunge))", "notify (3 7)"},
+      {"NONE", "a NOTIFY NONE", "notify none"},
+      {"§5: both or none", "a NOTIFY SET (PERSONAL (MessageNew))", "BAD: Unknown option"},
+      {"§5: flags need both", "a NOTIFY SET (PERSONAL (FlagChange))", "BAD: Unknown option"},
+      {"§6.1: message events only", "a NOTIFY SET (SELECTED (MailboxName))", "BAD: Unknown option"},
+      {"§6.1: one of them", "a NOTIFY SET (SELECTED NONE) (SELECTED-DELAYED NONE)", "BAD: Unknown option"},
+      {"§8: fetch-atts elsewhere", "a NOTIFY SET (PERSONAL (MessageNew (UID) MessageExpunge))", "BAD: Invalid argument"},
+      {"§3.1: not an event here", "a NOTIFY SET (PERSONAL (MessageNew MessageExpunge AnnotationChange))", "BAD: Unknown event"},
+      {"no group", "a NOTIFY SET", "BAD: Argument missing"},
+      {"a name is needed", "a NOTIFY SET (SUBTREE (MailboxName))", "BAD: Invalid argument"},
+      {"not closed", "a NOTIFY SET (PERSONAL (MailboxName)", "BAD: Argument missing"},
+      {"§7 UPDATE", "a SEARCH RETURN (COUNT UPDATE (UID BODY.PEEK[TEXT]) MIN) ALL", "search return73 uid section.peek[TEXT] and(all)"},
+      {"nothing behind", "a NOTIFY NONE x", "BAD: Too many arguments"},
+  };
+  check(rows);
+}
+
+TEST_CASE("imap: search in several mailboxes") {
+  const row rows[] = {
+      {"RFC 7377 §3", R"(tag1 ESEARCH IN (mailboxes "folder1" subtree "folder2") unseen)",
+       "esearch (6 [folder1]) (5 [folder2]) uid search return4 and(flags_clear:1)"},
+      {"subtree-one", R"(t ESEARCH IN (mailboxes (a "b c") subtree-one d) subject "chad")",
+       "esearch (6 [a] [b c]) (7 [d]) uid search return4 and(subject'chad')"},
+      {"all scopes, with RETURN", "t UID ESEARCH IN (selected inboxes personal subscribed) RETURN (MIN COUNT) 1:100",
+       "esearch (0) (2) (3) (4) uid search return9 and(sequence#1:100)"},
+      {"§2.2: the selected mailbox", "t ESEARCH ALL", "esearch uid search return4 and(all)"},
+      {"charset", "t ESEARCH IN (personal) CHARSET UTF-8 ALL", "esearch (3) uid search return4 and(all)"},
+      {"§2.2: not there", "t ESEARCH IN (selected-delayed) ALL", "BAD: Unknown option"},
+      {"no scope options", "t ESEARCH IN (personal (x)) ALL", "BAD: Unknown option"},
+      {"none", "t ESEARCH IN () ALL", "BAD: Unknown option"},
+      {"a name is needed", "t ESEARCH IN (subtree) ALL", "BAD: Invalid argument"},
+  };
+  check(rows);
+}
+
 TEST_CASE("imap: search") {
   const row rows[] = {
       {"RFC 9051 §6.4.4", R"(a SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith")", "search and(flags_set:4 since=8797 not(from'Smith'))"},

@@ -82,6 +82,12 @@ inline std::string text_of(const imap::search_program& program, std::size_t at =
   return out + ')';
 }
 
+inline std::string text_of(const imap::mailbox_filter& filter) {
+  std::string out = std::to_string(static_cast<int>(filter.scope));
+  for (const auto name : filter.names) out.append(" [").append(name).append("]");
+  return out;
+}
+
 struct describe {
   std::string operator()(const imap::capability_command&) const { return "capability"; }
   std::string operator()(const imap::noop_command&) const { return "noop"; }
@@ -160,6 +166,7 @@ struct describe {
     if ((c.returns & imap::return_partial) != 0) {
       out += std::to_string(c.partial.first) + ":" + std::to_string(c.partial.last) + " ";
     }
+    for (const auto& item : c.update_items) out += text_of(item) + " ";
     return out + text_of(c.program);
   }
   std::string operator()(const imap::fetch_command& c) const {
@@ -223,6 +230,21 @@ struct describe {
   }
   std::string operator()(const imap::list_rights_command& c) const {
     return "listrights [" + std::string(c.mailbox) + "] [" + std::string(c.identifier) + "]";
+  }
+  std::string operator()(const imap::multisearch_command& c) const {
+    std::string out = "esearch";
+    for (const auto& source : c.sources) out += " (" + text_of(source) + ")";
+    return out + " " + (*this)(c.search);
+  }
+  std::string operator()(const imap::notify_command& c) const {
+    std::string out = c.groups.empty() ? "notify none" : "notify";
+    if (c.status) out += " status";
+    for (const auto& group : c.groups) {
+      out += " (" + text_of(group.mailboxes) + " " + std::to_string(group.events);
+      for (const auto& item : group.items) out += " " + text_of(item);
+      out += ")";
+    }
+    return out;
   }
   std::string operator()(const imap::move_command& c) const {
     return (c.by_uid ? "uid move " : "move ") + text_of(c.messages) + " [" + std::string(c.mailbox) + "]";

@@ -337,8 +337,8 @@ class mailbox_store {
   virtual base::task<base::status> annotate(account_id account, mailbox_id mailbox, account_id user,
                                             std::vector<annotation_change> changes) = 0;
 
-  // `changed` is called from a thread of the store after commits that touched the mailbox (mailbox 0: the list of
-  // mailboxes, subscriptions, rights), once for all that happened since the last call. It must only note the fact and post to its executor,
+  // `changed` is called from a thread of the store after commits that touched the mailbox or what is noted at it
+  // (mailbox 0: the list of mailboxes, subscriptions, rights, what the account notes for itself), once for all that happened since the last call. It must only note the fact and post to its executor,
   // and must not end a subscription.
   virtual subscription watch(account_id account, std::function<void(mailbox_id)> changed) = 0;
 

@@ -68,6 +68,8 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.acl, "ACL");
   add(offered.acl, "RIGHTS=kxte");
   add(offered.acl, "LIST-MYRIGHTS");
+  add(offered.notify, "NOTIFY");
+  add(offered.multisearch, "MULTISEARCH");
   add(offered.compress && state.authenticated, "COMPRESS=DEFLATE");
   add(offered.unauthenticate, "UNAUTHENTICATE");
   add(options.message_limit != 0, "MESSAGELIMIT=" + std::to_string(options.message_limit));

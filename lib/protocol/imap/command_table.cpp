@@ -25,6 +25,7 @@ constexpr command_rule rules[] = {
     {"DELETE", command_kind::delete_, logged_in, false},
     {"DELETEACL", command_kind::delete_acl, logged_in, false},  // RFC 4314
     {"ENABLE", command_kind::enable, logged_in, false},  // RFC 5161: authenticated; RFC 9051 §6.3: selected as well
+    {"ESEARCH", command_kind::multisearch, logged_in, true},  // RFC 7377
     {"EXAMINE", command_kind::examine, logged_in, false},
     {"EXPUNGE", command_kind::expunge, in_selected, true},
     {"FETCH", command_kind::fetch, in_selected, true},
@@ -43,6 +44,7 @@ constexpr command_rule rules[] = {
     {"MYRIGHTS", command_kind::my_rights, logged_in, false},
     {"NAMESPACE", command_kind::namespace_, logged_in, false},
     {"NOOP", command_kind::noop, in_any, false},
+    {"NOTIFY", command_kind::notify, logged_in, false},  // RFC 5465
     {"RENAME", command_kind::rename, logged_in, false},
     {"REPLACE", command_kind::replace, in_selected, true},  // RFC 8508
     {"SEARCH", command_kind::search, in_selected, true},

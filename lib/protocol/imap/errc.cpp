@@ -23,6 +23,7 @@ class category final : public std::error_category {
       case errc::bad_section: return "Invalid section";
       case errc::bad_search_key: return "Unknown search key";
       case errc::bad_charset: return "Unknown charset";
+      case errc::bad_event: return "Unknown event";
       case errc::bad_right: return "Unknown right";
       case errc::bad_option: return "Unknown option";
       case errc::too_deep: return "Nested too deep";

@@ -38,9 +38,11 @@ base::result<command> parse_command(std::string_view line, const command_head& h
     case command_kind::logout: return parse_bare<logout_command>(in);
     case command_kind::lsub: return parse_lsub(in);
     case command_kind::move: return parse_move(in, head.uid);
+    case command_kind::multisearch: return parse_multisearch(in);
     case command_kind::my_rights: return parse_my_rights(in);
     case command_kind::namespace_: return parse_bare<namespace_command>(in);
     case command_kind::noop: return parse_bare<noop_command>(in);
+    case command_kind::notify: return parse_notify(in);
     case command_kind::rename: return parse_rename(in);
     case command_kind::search: return parse_search(in, head.uid);
     case command_kind::select: return parse_select(in, false);

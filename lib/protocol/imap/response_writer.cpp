@@ -202,6 +202,7 @@ void response_writer::list(const list_entry& entry, bool lsub) {
   if (entry.non_existent && !lsub) attribute("\\NonExistent");
   else if (entry.no_select || entry.non_existent) attribute("\\NoSelect");
   if (entry.no_inferiors) attribute("\\NoInferiors");
+  if (entry.no_access && !lsub) attribute("\\NoAccess");
   if (entry.has_children && !lsub) attribute(*entry.has_children ? "\\HasChildren" : "\\HasNoChildren");
   if (entry.subscribed && !lsub) attribute("\\Subscribed");
   if (entry.remote && !lsub) attribute("\\Remote");
@@ -278,6 +279,12 @@ void response_writer::search(const mail::uid_set& set, std::optional<std::uint64
 void response_writer::esearch(const esearch_result& result) {
   append("* ESEARCH (TAG ");
   string(result.tag);
+  if (!result.mailbox.empty()) {
+    append(" MAILBOX ");
+    mailbox(result.mailbox);
+    append(" UIDVALIDITY ");
+    number(result.uid_validity);
+  }
   append(')');
   if (result.by_uid) append(" UID");
   const auto value = [&](search_return_option option, std::string_view label, std::uint64_t what) {
@@ -394,6 +401,17 @@ void response_writer::metadata(std::string_view name, std::span<const metadata_v
     annotation(values[i].value);
   }
   append(")\r\n");
+}
+
+void response_writer::metadata_changed(std::string_view name, std::span<const std::string> entries) {
+  if (entries.empty()) return;
+  append("* METADATA ");
+  mailbox(name);
+  for (const auto& entry : entries) {
+    append(' ');
+    astring(entry);
+  }
+  crlf();
 }
 
 void response_writer::name_space(char delimiter, std::string_view others) {

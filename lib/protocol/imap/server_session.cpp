@@ -79,12 +79,13 @@ std::span<const std::string_view> server_session::take_output() {
 // All input is used. What a waiting session does not need is given back: most sessions wait most of the time.
 step server_session::wait() {
   if (!out_.empty()) return write_out();
-  if ((phase_ == phase::idling || phase_ == phase::commands) && (!work_ || work_->is_idle())) {
+  const bool rests = !work_ || work_->is_idle();
+  if ((phase_ == phase::idling || phase_ == phase::commands) && rests) {
     work_.reset();
     out_.release();
     writing_.release();
   }
-  return need_bytes{phase_ == phase::idling};
+  return need_bytes{.idling = phase_ == phase::idling, .between = phase_ == phase::commands && rests};
 }
 
 void server_session::feed(std::string_view bytes) noexcept { input_ = bytes; }
@@ -120,6 +121,7 @@ void server_session::refuse(const refusal& why) {
 
 void server_session::refuse(std::error_code why) {
   if (why == errc::bad_charset) return refuse({condition::no, codes::bad_charset, "Unknown charset"});
+  if (why == errc::bad_event) return refuse({condition::no, codes::bad_event, "Unknown event"});
   const auto text = why.message();
   // The syntax is a mailbox's; only that there is none of that name (RFC 9051 §5.1).
   if (why == errc::bad_mailbox_name) return refuse({condition::no, codes::cannot, text});

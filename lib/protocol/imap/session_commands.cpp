@@ -48,6 +48,8 @@ std::optional<server_session::refusal> server_session::check_legal(const command
                        ((kind == command_kind::get_quota || kind == command_kind::get_quota_root ||
                          kind == command_kind::set_quota) && !offered.quota) ||
                        ((kind == command_kind::get_metadata || kind == command_kind::set_metadata) && !offered.metadata) ||
+                       (kind == command_kind::multisearch && !offered.multisearch) ||
+                       (kind == command_kind::notify && !offered.notify) ||
                        (is_about_rights(kind) && !offered.acl) ||
                        (kind == command_kind::starttls && !options_.offer_starttls);
   if (missing) return refusal{condition::bad, {}, "Unknown command"};
@@ -57,7 +59,8 @@ std::optional<server_session::refusal> server_session::check_legal(const command
     return refusal{condition::bad, {}, "Select a mailbox first"};
   }
   // RFC 9586 §3: who asked for UIDs alone names no message by its sequence number.
-  if (uid_only_ && head.rule->takes_uid && !head.uid && kind != command_kind::expunge) {
+  const bool names_uids = head.uid || kind == command_kind::expunge || kind == command_kind::multisearch;
+  if (uid_only_ && head.rule->takes_uid && !names_uids) {
     return refusal{condition::bad, codes::uid_required, "Only UIDs are used here"};
   }
   if (kind == command_kind::starttls && tls_) return refusal{condition::bad, {}, "TLS is active already"};

@@ -47,6 +47,7 @@ struct offered_parts {
   bool operator()(const search_command& search) const {
     if (search.extended && !offered.esearch && !offered.imap4rev2) return false;
     if ((search.returns & return_update) != 0 && !offered.context) return false;
+    if (!search.update_items.empty() && !offered.notify) return false;
     if ((search.returns & return_partial) != 0 && !offered.context && !offered.partial) return false;
     if ((search.returns & return_save) != 0 && !offered.searchres && !offered.imap4rev2) return false;
     for (const auto& node : search.program.nodes) {
@@ -77,6 +78,7 @@ struct offered_parts {
     return true;
   }
   bool operator()(const sort_command& sort) const { return (*this)(sort.search); }
+  bool operator()(const multisearch_command& search) const { return (*this)(search.search); }
   bool operator()(const thread_command& thread) const { return (*this)(search_command{.program = thread.program}); }
   template <class Other>
   bool operator()(const Other&) const {
@@ -94,6 +96,7 @@ struct enables_condstore {
   bool operator()(const store_command& store) const { return store.unchanged_since.has_value(); }
   bool operator()(const search_command& search) const { return has_modseq(search.program); }
   bool operator()(const sort_command& sort) const { return has_modseq(sort.search.program); }
+  bool operator()(const multisearch_command& search) const { return has_modseq(search.search.program); }
   bool operator()(const thread_command& thread) const { return has_modseq(thread.program); }
   static bool has_modseq(const search_program& program) {
     for (const auto& node : program.nodes) {
@@ -112,6 +115,7 @@ struct names_sequence_numbers {
   bool operator()(const select_command& select) const { return select.qresync && select.qresync->match_sequences; }
   bool operator()(const search_command& search) const { return of(search.program); }
   bool operator()(const sort_command& sort) const { return of(sort.search.program); }
+  bool operator()(const multisearch_command& search) const { return of(search.search.program); }
   bool operator()(const thread_command& thread) const { return of(thread.program); }
   static bool of(const search_program& program) {
     for (const auto& node : program.nodes) {

@@ -9,6 +9,7 @@
 
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/protocol/imap/search.hpp"
+#include "kept_items.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -35,6 +36,7 @@ class search_context {
   bool by_uid() const noexcept { return by_uid_; }
   protocol::imap::search_program program() const noexcept { return {nodes_}; }
 
+  kept_items items;      // told of messages that come in (RFC 5465 §7)
   mail::uid_set result;  // UIDs, as the client knows it
 
  private:

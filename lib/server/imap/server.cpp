@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, std::variant_size_v<protocol::imap::comma
     "create",     "delete", "rename",    "subscribe", "status", "list",       "namespace", "idle",  "check",
     "close",      "unselect", "expunge", "search", "fetch",    "store",        "copy",     "move",
     "sort",       "thread", "cancelupdate", "unauthenticate", "getquota", "getquotaroot", "setquota",
-    "compress", "getmetadata", "setmetadata", "getacl", "setacl", "deleteacl", "listrights", "myrights"};
+    "compress", "getmetadata", "setmetadata", "getacl", "setacl", "deleteacl", "listrights", "myrights", "notify", "esearch"};
 
 protocol::imap::server_options protocol_options(const imap_options& from) {
   protocol::imap::server_options out;
@@ -41,7 +41,7 @@ protocol::imap::capabilities imap_capabilities() {
   out.searchres = out.within = out.multiappend = out.binary = out.objectid = out.savedate = out.preview = true;
   out.condstore = out.qresync = out.sort = out.thread = out.context = out.partial = true;
   out.unauthenticate = out.utf8_accept = out.uid_only = out.in_progress = out.quota = true;
-  out.replace = out.catenate = out.compress = out.metadata = out.list_metadata = out.acl = true;
+  out.replace = out.catenate = out.compress = out.metadata = out.list_metadata = out.acl = out.notify = out.multisearch = true;
   out.literals = protocol::imap::literal_rule::plus;
   return out;
 }

@@ -58,10 +58,11 @@ base::task<void> session::run() {
     if (auto* out = std::get_if<wire::write>(&step)) {
       open = co_await send(out->pieces);
     } else if (auto* need = std::get_if<wire::need_bytes>(&step)) {
-      if (need->idling && news_)
-        co_await refresh(true, false);  // written by the next step
+      const bool listens = need->idling || (need->between && notify_ != nullptr);
+      if (listens && has_news(need->idling))
+        co_await tell_news(need->idling);  // written by the next step
       else
-        open = co_await take_input(need->idling);
+        open = co_await take_input(need->idling, listens);
     } else if (auto* asked = std::get_if<wire::ask>(&step)) {
       co_await answer(asked->question);
     } else if (auto* data = std::get_if<wire::message_data>(&step)) {
@@ -83,9 +84,9 @@ base::task<void> session::run() {
   stream_.close();
 }
 
-// Waits for octets without holding a buffer. True without feeding the machine when there is news for an idling client,
+// Waits for octets without holding a buffer. True without feeding the machine when there is news for a listening client,
 // or when the machine was told to end.
-base::task<bool> session::take_input(bool idling) {
+base::task<bool> session::take_input(bool idling, bool listens) {
   if (deflate_ && deflate_->has_input()) {
     co_await yield{where_};  // a few octets may mean very many
     const fed said = feed_decompressed();
@@ -105,11 +106,11 @@ base::task<bool> session::take_input(bool idling) {
   const bool is_in = machine_.state() != wire::session_state::not_authenticated;
   stream_.set_deadline(is_in ? options().idle_deadline : options().login_deadline);
   for (;;) {
-    waiting_idle_ = idling;
+    waiting_ = listens;
     const auto ready = co_await stream_.readable();
-    waiting_idle_ = false;
+    waiting_ = false;
     if (!ready) {
-      if (idling && news_ && ready.error() == base::errc::cancelled && stream_.is_open()) co_return true;
+      if (listens && has_news(idling) && ready.error() == base::errc::cancelled && stream_.is_open()) co_return true;
       if (ready.error() == base::errc::timed_out) {
         machine_.abort("", "Idle for too long");
         co_return true;
@@ -199,7 +200,7 @@ void session::store_changed(store::mailbox_id mailbox) {
     // The list of mailboxes changed: perhaps ours is gone.
   }
   news_ = true;
-  if (std::exchange(waiting_idle_, false)) stream_.cancel_read();
+  wake();
 }
 
 base::task<void> session::answer(const wire::question& question) {
@@ -261,6 +262,7 @@ void session::write_namespaces() {
 base::task<void> session::run(const wire::unauthenticate_command&) {
   leave_mailbox();
   leave();
+  notify_.reset();
   account_.clear();
   append_.reset();
   modseq_told_ = false;

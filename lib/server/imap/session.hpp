@@ -21,6 +21,7 @@
 #include "briefwerk/protocol/imap/server_session.hpp"
 #include "deflate_layer.hpp"
 #include "fetch_plan.hpp"
+#include "notifications.hpp"
 #include "refusal.hpp"
 #include "service.hpp"
 
@@ -54,6 +55,7 @@ class session final : public watcher {
     std::vector<store::local_target> targets;
     store::account_id account;  // whose mailbox it is, and what it is called there
     std::string mailbox;
+    store::mailbox_id target = 0;
     mail::flag_set flags = 0;   // that may be set
     std::uint64_t octets = 0;  // announced
     std::uint32_t replaced = 0;  // UID, of REPLACE
@@ -85,7 +87,8 @@ class session final : public watcher {
 
   // The loop (session.cpp).
   base::task<bool> prepare_tls();
-  base::task<bool> take_input(bool idling);
+  // `listens`: news end the wait.
+  base::task<bool> take_input(bool idling, bool listens);
   // What was read, as it is or decompressed, for the machine.
   enum class fed : std::uint8_t { yes, more, broken };
   fed feed_machine(std::size_t count);
@@ -223,7 +226,9 @@ class session final : public watcher {
   };
   // `all_or_none`: past the limit the command is refused and answered, and false comes back as well.
   base::task<bool> begin_search(const wire::search_program& program, bool all_or_none, search_result& found);
+  base::task<bool> search_here(const wire::search_program& program, bool all_or_none, search_result& found);
   search_plan plan_search(const wire::search_program& program) const;
+  index_ranges meant(const wire::number_set& set, bool by_uid) const;
   base::task<bool> tell_progress(std::size_t done, std::size_t of);
   // Judges by a full-text index what is open, where that is quicker than to look at the messages.
   base::task<void> ask_index(search_plan& plan, std::vector<std::uint32_t>& open, std::vector<std::uint32_t>& hits);
@@ -233,7 +238,9 @@ class session final : public watcher {
                                std::vector<std::uint32_t>& hits);
   base::task<void> judge_loaded(const search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
                                 std::vector<std::uint32_t>& hits);
-  void write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq);
+  // `mailbox`: its name, where the answer has to tell it (RFC 7377 §2.1).
+  void write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq,
+                           std::string_view mailbox = {});
   // Positions of a PARTIAL range in a result of `count`: from the first to before the second.
   static std::pair<std::size_t, std::size_t> span_of(const wire::result_range& range, std::size_t count) noexcept;
   static std::vector<std::uint32_t> named_hits(const wire::search_command& command, std::span<const std::uint32_t> hits);
@@ -248,13 +255,46 @@ class session final : public watcher {
   base::task<bool> for_each_summary(std::span<const std::uint32_t> hits, bool with_summary, summary_function f);
   void write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order, bool with_modseq);
 
+  // ESEARCH (session_multisearch.cpp).
+  class visit;
+  base::task<void> run(const wire::multisearch_command& command);
+  std::string_view why_not(const wire::multisearch_command& command) const noexcept;
+  base::task<bool> search_selected(const wire::search_command& command, bool& limited_search);
+  base::task<void> search_in(const wire::search_command& command, const store::account_id& account,
+                             const store::mailbox_info& info, bool& limited_search);
+
   // Results that are kept up to date (session_contexts.cpp).
   base::task<void> run(const wire::cancel_update_command& command);
   search_context* context_of(std::string_view tag) const noexcept;
   void open_context(const wire::search_command& command, std::span<const std::uint32_t> hits);
   mail::uid_set context_numbers(const search_context& context, const mail::uid_set& uids) const;
   void tell_vanished_results(const mail::uid_set& vanished);
-  base::task<void> tell_changed_results(const index_ranges& touched);
+  base::task<void> tell_changed_results(const index_ranges& touched, std::uint32_t first_new);
+
+  // NOTIFY (session_notify.cpp).
+  using known_names = std::map<std::string, notifications::named, std::less<>>;
+  base::task<void> run(const wire::notify_command& command);
+  base::task<base::status> begin_notifying(bool tell_status);
+  void listen_to(const store::account_id& account);
+  known_names names_to_tell(const names& all) const;
+  // errc::limit_exceeded: there are too many.
+  base::task<base::status> watch_mailboxes(const names& all, bool tell_status);
+  base::task<base::status> know_mailbox(notifications::place where, notifications::watched& one);
+  base::task<void> write_first_status(const notifications::place& where, const notifications::watched& one);
+  void write_no_access(const store::mailbox_info& info);
+  void wake();
+  bool has_news(bool idling) const noexcept;
+  base::task<void> tell_news(bool idling);
+  base::task<void> tell_mailbox(notifications::place where);
+  base::task<bool> tell_names();
+  void tell_changed_names(const names& all, const known_names& before, const known_names& now);
+  void write_names(const names& all, const std::map<std::string_view, std::string_view>& told, const known_names& before);
+  base::task<void> tell_new_messages(std::uint32_t first);
+  base::task<void> write_attributes(std::span<const wire::fetch_item> items, wire::fetch_kinds kinds, selection what);
+  // What this session did is not told to it (RFC 5465 §5).
+  void did_to_name(std::string_view name);
+  base::task<void> did_append(store::account_id account, store::mailbox_id mailbox, mail::uid_set uids);
+  base::task<void> did_note(const place& where);
 
   // What a client missed (session_resync.cpp).
   base::task<base::result<mail::uid_set>> vanished_since(std::uint64_t modseq, mail::uid_set asked, std::uint32_t known_below);
@@ -314,6 +354,7 @@ class session final : public watcher {
   store::mailbox_id selected_ = 0;
   mail::special_use selected_use_ = mail::special_use::none;
   store::account_id owner_;          // of the selected mailbox
+  std::string selected_name_;        // as it was selected
   mail::right_set rights_ = mail::rights::all;  // what the user may do there
   store::snapshot_ptr announced_, latest_;
   std::shared_ptr<store::pending_snapshot> opening_;  // brings both: no command before
@@ -324,13 +365,15 @@ class session final : public watcher {
   mail::uid_set saved_;              // "$" (RFC 5182)
 
   std::vector<std::unique_ptr<search_context>> contexts_;
+  std::unique_ptr<notifications> notify_;  // after NOTIFY SET
   base::steady_time progress_told_{};
 
   std::uint64_t octets_sent_ = 0;
   std::uint32_t commands_ = 0, fetched_ = 0, appended_ = 0;
   bool modseq_told_ = false;         // HIGHESTMODSEQ, since CONDSTORE was enabled
   bool news_ = false;                // the selected mailbox may have changed
-  bool waiting_idle_ = false;        // in IDLE, waiting for the client or for news
+  bool waiting_ = false;             // for the client or for news, in IDLE or after NOTIFY
+  bool own_change_ = false;          // the command under way changed the selected mailbox itself
   bool likely_more_ = false;         // the last read filled its buffer
   bool lost_ = false;                // the connection is gone
 };

@@ -27,6 +27,7 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
     }
     append_->account = where->account;
     append_->mailbox = where->info.name;
+    append_->target = where->info.id;
     append_->flags = mail::changeable_flags(where->rights);
   }
   append_->octets += question.size;
@@ -181,6 +182,7 @@ base::task<void> session::append_end() {
   appended_ += static_cast<std::uint32_t>(stored->size());
   mail::uid_set uids;
   for (const auto& one : *stored) uids.insert(one.uid);
+  co_await did_append(received->account, received->target, uids);
   if (has_listener() && received->account == account_) co_await report_append(mailbox, uids);
   const std::string code = stored->empty() ? std::string() : codes::append_uid(stored->front().uid_validity, uids);
   co_await finish(condition::ok, code, "Appended", true, false);
@@ -198,7 +200,11 @@ base::task<void> session::store_replaced(append_state& received, const store::me
   // RFC 8508 §4.3: before the EXPUNGE.
   const std::string code = codes::append_uid(stored->uid_validity, {{stored->uid, stored->uid}});
   machine_.output().ok(code, "Replacement is there");
+  mail::uid_set fresh{{stored->uid, stored->uid}};
+  co_await did_append(received.account, received.target, std::move(fresh));
+  own_change_ = true;
   const bool alive = co_await refresh(true, received.by_uid);
+  own_change_ = false;
   if (!alive) co_return;
   // RFC 8508 §4.5, RFC 7162 §3.2.9.
   const std::string modseq = machine_.is_qresync() ? codes::highest_modseq(latest_->highest_modseq) : std::string();

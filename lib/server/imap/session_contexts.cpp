@@ -25,9 +25,9 @@ void session::open_context(const wire::search_command& command, std::span<const 
   }
   auto made = std::make_unique<search_context>(machine_.tag(), command.by_uid, command.program,
                                                [this](const wire::number_set& set, bool sequence) -> mail::uid_set {
-                                                 const auto ranges = wire::resolve(*announced_, set, !sequence, saved_);
-                                                 return ranges ? wire::uids_of(*announced_, *ranges) : mail::uid_set();
+                                                 return wire::uids_of(*announced_, meant(set, !sequence));
                                                });
+  made->items.keep(command.update_items, command.update_kinds);
   for (const std::uint32_t index : hits) made->result.insert(announced_->at(index).uid);
   contexts_.push_back(std::move(made));
 }
@@ -56,7 +56,7 @@ void session::tell_vanished_results(const mail::uid_set& vanished) {
 }
 
 // Looks anew at messages of announced_ that changed or came.
-base::task<void> session::tell_changed_results(const index_ranges& touched) {
+base::task<void> session::tell_changed_results(const index_ranges& touched, std::uint32_t first_new) {
   if (touched.empty()) co_return;
   const auto uids = wire::uids_of(*announced_, touched);
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
@@ -72,6 +72,10 @@ base::task<void> session::tell_changed_results(const index_ranges& touched) {
       if (!context.result.contains(uid)) added.insert(uid);
     });
     for (const auto& range : now.ranges()) removed.erase(range.first, range.last);
+    selection fresh;  // RFC 5465 §7: before the ESEARCH
+    for (const std::uint32_t index : hits)
+      if (index >= first_new) fresh.ranges.push_back({index, index + 1});
+    co_await write_attributes(context.items.items(), context.items.kinds(), std::move(fresh));
     if (!removed.empty())
       machine_.output().search_update(context.tag(), context.by_uid(), false, context_numbers(context, removed));
     if (!added.empty())

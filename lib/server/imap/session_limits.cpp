@@ -63,20 +63,20 @@ index_ranges session::searched(const wire::search_program& program, std::size_t 
     const auto& node = program.nodes[child];
     const auto count = static_cast<std::uint32_t>(announced_->count());
     const auto uid = static_cast<std::uint32_t>(node.number);
-    index_ranges meant;
+    index_ranges named;
     switch (node.key) {
-      case search_key::all_of: meant = searched(program, child); break;
+      case search_key::all_of: named = searched(program, child); break;
       case search_key::sequence:
       case search_key::uid:
-        if (auto named = wire::resolve(*announced_, node.set, node.key == search_key::uid, saved_)) meant = std::move(*named);
+        named = meant(node.set, node.key == search_key::uid);
         break;
       case search_key::uid_after:
-        if (uid < UINT32_MAX) meant.push_back({static_cast<std::uint32_t>(announced_->lower_bound(uid + 1)), count});
+        if (uid < UINT32_MAX) named.push_back({static_cast<std::uint32_t>(announced_->lower_bound(uid + 1)), count});
         break;
-      case search_key::uid_before: meant.push_back({0, static_cast<std::uint32_t>(announced_->lower_bound(uid))}); break;
+      case search_key::uid_before: named.push_back({0, static_cast<std::uint32_t>(announced_->lower_bound(uid))}); break;
       default: return;
     }
-    out = intersection(out, meant);
+    out = intersection(out, named);
   });
   return out;
 }

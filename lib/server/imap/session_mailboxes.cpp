@@ -16,6 +16,12 @@ std::uint64_t octets_of_deleted(const store::mailbox_snapshot& mailbox) noexcept
   return octets;
 }
 
+// RFC 9051 §6.3.4: "/" at the end only says that children will come.
+std::string_view without_slash(std::string_view name) noexcept {
+  if (name.size() > 1 && name.ends_with('/')) name.remove_suffix(1);
+  return name;
+}
+
 }  // namespace
 
 std::string session::id_of(const store::account_id& account, store::mailbox_id mailbox) const {
@@ -67,8 +73,7 @@ base::task<void> session::run(const wire::create_command& command) {
     machine_.complete(condition::no, codes::use_attr, "That use is not possible");
     co_return;
   }
-  std::string name(command.mailbox);
-  if (name.size() > 1 && name.ends_with('/')) name.pop_back();  // RFC 9051 §6.3.4: only says that children will come
+  std::string name(without_slash(command.mailbox));
   std::optional<mail::special_use> use;
   if (!command.use.empty()) use = command.use.front();
   const auto where = co_await locate_new(std::move(name));
@@ -76,6 +81,7 @@ base::task<void> session::run(const wire::create_command& command) {
     complete(refusal_of(where.error()));
     co_return;
   }
+  did_to_name(without_slash(command.mailbox));
   const auto made = co_await mail().create(where->account, where->name, use);
   if (!made) {
     complete(refusal_of(made.error()));
@@ -91,6 +97,7 @@ base::task<void> session::run(const wire::delete_command& command) {
     complete(refusal_of(where.error()));
     co_return;
   }
+  did_to_name(command.mailbox);
   const auto removed = co_await mail().remove(where->account, where->info.name);
   if (!removed) {
     complete(refusal_of(removed.error()));
@@ -119,6 +126,8 @@ base::task<void> session::run(const wire::rename_command& command) {
     machine_.complete(condition::no, codes::cannot, "Not from one account to another");
     co_return;
   }
+  did_to_name(command.from);
+  did_to_name(command.to);
   const auto renamed = co_await mail().rename(from->account, from->info.name, to->name);
   if (!renamed)
     complete(refusal_of(renamed.error()));
@@ -129,6 +138,7 @@ base::task<void> session::run(const wire::rename_command& command) {
 // Subscriptions are the user's own, whosesoever mailbox the name means; whether there is one does not matter.
 base::task<void> session::run(const wire::subscribe_command& command) {
   std::string name(command.mailbox);
+  did_to_name(command.mailbox);
   const auto done = co_await mail().subscribe(account_, std::move(name), command.subscribe);
   if (!done)
     complete(refusal_of(done.error()));

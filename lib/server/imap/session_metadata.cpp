@@ -132,6 +132,7 @@ base::task<void> session::run(const wire::set_metadata_command& command) {
   } else if (!done) {
     complete(refusal_of(done.error()));
   } else {
+    co_await did_note(*mailbox);
     co_await finish(condition::ok, "", "Done", true, false);
   }
 }

@@ -30,10 +30,25 @@ search_plan session::plan_search(const wire::search_program& program) const {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(options().clock->now().time_since_epoch()).count();
   return search_plan(program, {.mailbox = *latest_, .recent = recent_, .now = now,
                                .resolve = [this](const wire::number_set& set, bool sequence) -> mail::uid_set {
-                                 const auto ranges = wire::resolve(*announced_, set, !sequence, saved_);
-                                 if (!ranges) return {};
-                                 return sequence ? sequence_numbers(*ranges) : wire::uids_of(*announced_, *ranges);
+                                 const auto ranges = meant(set, !sequence);
+                                 return sequence ? sequence_numbers(ranges) : wire::uids_of(*announced_, ranges);
                                }});
+}
+
+// What a set in a search program means. Numbers past the end mean nothing, and are no error (RFC 7377 §2).
+index_ranges session::meant(const wire::number_set& set, bool by_uid) const {
+  if (by_uid || set.saved) return wire::resolve(*announced_, set, by_uid, saved_).value_or(index_ranges());
+  const auto count = static_cast<std::uint32_t>(announced_->count());
+  mail::uid_set numbers;
+  for (auto [first, last] : set.ranges) {
+    if (first == 0) first = count;
+    if (last == 0) last = count;
+    if (first > last) std::swap(first, last);
+    if (first <= count) numbers.insert(first, std::min(last, count));
+  }
+  index_ranges out;
+  for (const auto& range : numbers.ranges()) out.push_back({range.first - 1, range.last});
+  return out;
 }
 
 // RFC 9585: a long wait is not silence. False: the connection is gone.
@@ -145,6 +160,11 @@ base::task<void> session::judge_loaded(const search_plan& plan, search_stage kno
 base::task<bool> session::begin_search(const wire::search_program& program, bool all_or_none, search_result& found) {
   const bool alive = co_await refresh(false, false);
   if (!alive) co_return false;
+  const bool done = co_await search_here(program, all_or_none, found);
+  co_return done;
+}
+
+base::task<bool> session::search_here(const wire::search_program& program, bool all_or_none, search_result& found) {
   selection among{.ranges = searched(program), .count = 0};
   among.count = wire::count_of(among.ranges);
   found.lowest = keep_highest(among);
@@ -215,7 +235,8 @@ void session::save_result(const wire::search_command& command, std::span<const s
   for (const std::uint32_t index : named_hits(command, hits)) saved_.insert(announced_->at(index).uid);
 }
 
-void session::write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq) {
+void session::write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq,
+                                  std::string_view mailbox) {
   const auto number = [&](std::uint32_t index) { return command.by_uid ? announced_->at(index).uid : index + 1; };
   mail::uid_set numbers, partial;
   for (const std::uint32_t index : hits) numbers.insert(number(index));
@@ -236,7 +257,7 @@ void session::write_search_result(const wire::search_command& command, std::span
   machine_.output().esearch({.tag = machine_.tag(), .by_uid = command.by_uid, .returns = returns, .min = numbers.front(),
                              .max = numbers.back(), .count = static_cast<std::uint32_t>(hits.size()), .all = &numbers,
                              .order = {}, .range = command.partial, .partial = &partial, .partial_order = {},
-                             .modseq = modseq});
+                             .modseq = modseq, .mailbox = mailbox, .uid_validity = announced_->uid_validity});
 }
 
 }  // namespace briefwerk::server::imap

@@ -26,8 +26,10 @@ base::task<void> session::run(const wire::select_command& command) {
   selected_ = info.id;
   owner_ = where->account;
   rights_ = where->rights;
+  selected_name_ = command.mailbox;
   selected_use_ = owner_ == account_ ? info.use.value_or(mail::special_use::none) : mail::special_use::none;
   if (owner_ != account_) leave();
+  if (notify_ && !is_watching()) thread_.watch(mail(), owner_, *this);
   news_ = false;
   announced_ = latest_ = opened->messages;
   if (!announced_) opening_ = opened->pending;
@@ -109,6 +111,7 @@ void session::leave_mailbox() noexcept {
   latest_.reset();
   told_.clear();
   recent_.clear();
+  if (notify_) notify_->own_uids.clear();
   contexts_.clear();
   saved_.clear();
   news_ = false;
@@ -145,8 +148,8 @@ base::task<void> session::begin_idle() {
 base::task<void> session::end_idle() { co_await finish(condition::ok, "", "Done", true, false); }
 
 base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
-  if (selected_ == 0) co_return true;
   news_ = false;
+  if (selected_ == 0) co_return true;
   const bool allowed = co_await renew_rights();
   if (!allowed) co_return false;
   auto now = co_await mail().snapshot(owner_, selected_);
@@ -162,27 +165,38 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
     machine_.output().ok(codes::highest_modseq(announced_->highest_modseq), "Highest");  // RFC 7162 §3.1.2.1
   }
   if (latest_ == announced_) co_return true;
-  const auto changes = wire::compare(*announced_, *latest_, told_, told_modseq_);
-  if (!may_expunge && !changes.expunged.empty()) co_return true;
+  // RFC 5465 §3.1: who asked for no events of the selected mailbox keeps the picture of it.
+  if (notify_ && notify_->selected == 0 && !own_change_) co_return true;
+  auto changes = wire::compare(*announced_, *latest_, told_, told_modseq_);
+  if (!may_expunge && !changes.expunged.empty()) {
+    news_ = notify_ && !notify_->delayed;  // told when no command is under way
+    co_return true;
+  }
+  const auto first_new = static_cast<std::uint32_t>(latest_->lower_bound(announced_->uid_next));
+  const bool tells_flags = !notify_ || (notify_->selected & wire::event_flag_change) != 0;
+  if (!tells_flags && !own_change_) {
+    changes.changed.clear();
+    changes.keywords = false;
+  }
   const bool more_recent = changes.arrived && take_recent(latest_->uid_next);
   index_ranges touched;
   if (!contexts_.empty()) {
     // What the client was told of by other answers changes results as well.
     const auto all = wire::compare(*announced_, *latest_);
     for (const auto index : all.changed) touched.push_back({index, index + 1});
-    const auto known = static_cast<std::uint32_t>(latest_->lower_bound(announced_->uid_next));
-    if (known < latest_->count()) touched.push_back({known, static_cast<std::uint32_t>(latest_->count())});
+    if (first_new < latest_->count()) touched.push_back({first_new, static_cast<std::uint32_t>(latest_->count())});
     tell_vanished_results(changes.vanished);
   }
   wire::write_changes(machine_.output(), *latest_, changes,
-                      {.uid = by_uid || machine_.is_qresync(), .modseq = machine_.is_condstore(),
+                      {.uid = by_uid || machine_.is_qresync() || notify_ != nullptr, .modseq = machine_.is_condstore(),
                        .vanished = machine_.is_qresync() || machine_.is_uid_only(),
                        .recent = &recent_, .tells_recent = more_recent,
                        .recent_count = count_recent(*latest_)});
   announced_ = latest_;
   told_.clear();
   told_modseq_ = 0;
-  co_await tell_changed_results(touched);
+  co_await tell_changed_results(touched, first_new);
+  if (changes.arrived && notify_) co_await tell_new_messages(first_new);
   co_return !lost_;
 }
 

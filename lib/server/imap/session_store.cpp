@@ -256,15 +256,18 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
     for (const std::uint32_t uid : mapping->from) from.insert(uid);
     for (const std::uint32_t uid : mapping->to) to.insert(uid);
     code = codes::copy_uid(mapping->uid_validity, from, to);
+    co_await did_append(target->account, target->info.id, std::move(to));
   }
   if (!move) {
     co_await finish(condition::ok, code, "Copied", true, by_uid);
     co_return;
   }
+  own_change_ = true;
   // RFC 6851 §4.3: COPYUID goes before the EXPUNGE responses.
   if (!code.empty()) machine_.output().ok(code, "Moved");
   code = limited("", lowest);
   co_await finish(condition::ok, code, "Moved", true, by_uid);
+  own_change_ = false;
 }
 
 base::task<void> session::run(const wire::expunge_command& command) {
@@ -293,7 +296,9 @@ base::task<void> session::run(const wire::expunge_command& command) {
     co_await finish(condition::no, why.code, why.text, true, by_uid);
     co_return;
   }
+  own_change_ = true;
   const bool alive = co_await refresh(true, by_uid);
+  own_change_ = false;
   if (!alive) co_return;
   // RFC 7162 §3.2.7.
   std::string code;

@@ -17,14 +17,16 @@ struct news {
   bool everything = false;  // nobody knows what
 };
 
-// The mailboxes whose heads a commit wrote or erased.
+// The mailboxes whose heads or notes a commit wrote or erased.
 void add_written(const batch& writes, news& to) {
   const auto& rows = writes.writes();
-  const std::string_view kind(&keys::head, 1);
-  for (auto at = rows.lower_bound(kind); at != rows.end() && at->first.starts_with(kind); ++at) {
-    mailbox_id id = 0;
-    std::string_view rest = std::string_view(at->first).substr(1);
-    if (take_key_number(rest, id)) to.mailboxes.insert(id);
+  for (const char* const row : {&keys::head, &keys::annotation}) {
+    const std::string_view kind(row, 1);
+    for (auto at = rows.lower_bound(kind); at != rows.end() && at->first.starts_with(kind); ++at) {
+      mailbox_id id = 0;
+      std::string_view rest = std::string_view(at->first).substr(1);
+      if (take_key_number(rest, id)) to.mailboxes.insert(id);
+    }
   }
   to.account = to.account || rows.contains(keys::account);
 }
@@ -122,7 +124,7 @@ void account_watches::tell(store_core& core, watched& account) {
   for (const auto id : what.mailboxes) changed(id);
   auto counters = read.account();
   const std::uint64_t list = counters && *counters ? (*counters)->list_version : 0;
-  if (what.everything || list != account.list_version) changed(0);
+  if (!what.mailboxes.contains(0) && (what.everything || list != account.list_version)) changed(0);
   account.list_version = list;
 }
 

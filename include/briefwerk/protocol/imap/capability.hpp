@@ -27,6 +27,7 @@ struct capabilities {
        context = false, partial = false, unauthenticate = false, uid_only = false, quota = false, in_progress = false,
        replace = false, catenate = false, compress = false, metadata = false, list_metadata = false,
        acl = false;  // with LIST-MYRIGHTS, and other users' mailboxes in a namespace of their own
+  bool notify = false, multisearch = false;
   literal_rule literals = literal_rule::minus;
   std::vector<std::string> more;  // further names, advertised after login, as they are
 };

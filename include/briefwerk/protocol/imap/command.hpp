@@ -140,6 +140,8 @@ struct search_command {
   bool extended = false;
   search_return returns = 0;
   result_range partial;  // of return_partial
+  std::span<const fetch_item> update_items;  // of return_update: what is told of new messages (RFC 5465 §7)
+  fetch_kinds update_kinds = 0;
   search_program program;
 };
 // SORT (RFC 5256 §3; DISPLAYFROM and DISPLAYTO: RFC 5957).
@@ -247,6 +249,44 @@ struct my_rights_command {
   std::string_view mailbox;
 };
 
+// Which mailboxes are meant (RFC 5465 §6, RFC 7377 §2.2).
+enum class mailbox_scope : std::uint8_t {
+  selected, selected_delayed, inboxes, personal, subscribed, subtree, mailboxes, subtree_one,
+};
+struct mailbox_filter {
+  mailbox_scope scope = mailbox_scope::selected;
+  std::span<const std::string_view> names;  // of subtree, subtree_one and mailboxes
+};
+
+// RFC 5465. `groups` empty: NONE.
+enum notify_event : std::uint8_t {
+  event_message_new = 1u << 0,
+  event_message_expunge = 1u << 1,
+  event_flag_change = 1u << 2,
+  event_mailbox_name = 1u << 3,
+  event_subscription = 1u << 4,
+  event_mailbox_metadata = 1u << 5,
+  event_server_metadata = 1u << 6,
+};
+using notify_events = std::uint8_t;
+inline constexpr notify_events events_of_messages = event_message_new | event_message_expunge | event_flag_change;
+struct notify_group {
+  mailbox_filter mailboxes;
+  notify_events events = 0;
+  std::span<const fetch_item> items;        // of new messages in the selected mailbox
+  fetch_kinds kinds = 0;
+};
+struct notify_command {
+  bool status = false;
+  std::span<const notify_group> groups;  // at most one of a selected scope
+};
+
+// ESEARCH (RFC 7377): by UID, and with RETURN.
+struct multisearch_command {
+  std::span<const mailbox_filter> sources;  // empty: the selected mailbox
+  search_command search;
+};
+
 // APPEND and REPLACE are not values of `command`: their octets are streamed, see server_session.hpp. This is what stands
 // before each message (RFC 9051 §6.3.12, RFC 3502).
 struct append_piece {
@@ -268,6 +308,6 @@ using command =
                  copy_command, move_command, sort_command, thread_command, cancel_update_command,
                  unauthenticate_command, get_quota_command, get_quota_root_command, set_quota_command, compress_command,
                  get_metadata_command, set_metadata_command, get_acl_command, set_acl_command, delete_acl_command,
-                 list_rights_command, my_rights_command>;
+                 list_rights_command, my_rights_command, notify_command, multisearch_command>;
 
 }  // namespace briefwerk::protocol::imap

@@ -23,6 +23,7 @@ enum class errc {
   bad_section,
   bad_search_key,
   bad_charset,         // answered with NO [BADCHARSET] (RFC 9051 §6.4.4)
+  bad_event,           // answered with NO [BADEVENT …] (RFC 5465 §3.1)
   bad_right,           // a letter that is none (RFC 4314 §3.1)
   bad_option,          // of LIST, SELECT, SEARCH, STORE, CREATE
   too_deep,            // limits::imap_nesting, imap_search_depth

@@ -15,7 +15,7 @@ namespace briefwerk::protocol::imap {
 
 enum class command_kind : std::uint8_t {
   append, authenticate, cancel_update, capability, check, close, compress, copy, create, delete_, delete_acl, enable, examine, expunge, fetch,
-  get_acl, get_metadata, get_quota, get_quota_root, id, idle, list, list_rights, login, logout, lsub, move, my_rights, namespace_, noop, rename, replace, search, select, set_acl, set_metadata, set_quota,
+  get_acl, get_metadata, get_quota, get_quota_root, id, idle, list, list_rights, login, logout, lsub, move, multisearch, my_rights, namespace_, noop, notify, rename, replace, search, select, set_acl, set_metadata, set_quota,
   sort, starttls, status, store, subscribe, thread, unauthenticate, unselect, unsubscribe,
 };
 

@@ -21,6 +21,10 @@ inline constexpr std::string_view alert = "ALERT", already_exists = "ALREADYEXIS
                                   read_only = "READ-ONLY", read_write = "READ-WRITE", server_bug = "SERVERBUG",
                                   too_big = "TOOBIG", try_create = "TRYCREATE", unavailable = "UNAVAILABLE",
                                   uid_not_sticky = "UIDNOTSTICKY", use_attr = "USEATTR",
+                                  notification_overflow = "NOTIFICATIONOVERFLOW",
+                                  // RFC 5465 §3.1: with all events that there are.
+                                  bad_event = "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "
+                                              "SubscriptionChange MailboxMetadataChange ServerMetadataChange)",
                                   uid_required = "UIDREQUIRED", compression_active = "COMPRESSIONACTIVE", no_modseq = "NOMODSEQ";
 
 std::string uid_validity(std::uint32_t value);

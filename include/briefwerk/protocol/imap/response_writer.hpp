@@ -39,6 +39,7 @@ struct list_entry {
   std::span<const mail::special_use> use;
   bool child_info_subscribed = false;   // ("CHILDINFO" ("SUBSCRIBED")), RFC 5258 §3.5
   std::string_view old_name;     // OLDNAME, RFC 9051 §6.3.9.7; empty: none
+  bool no_access = false;        // RFC 5465 §5.9
 };
 
 // Only the items asked for are written.
@@ -64,6 +65,8 @@ struct esearch_result {
   const mail::uid_set* partial = nullptr;
   std::span<const std::uint32_t> partial_order;
   std::optional<std::uint64_t> modseq;  // RFC 7162 §3.1.5
+  std::string_view mailbox = {};        // of RFC 7377, with its UIDVALIDITY; empty: neither is told
+  std::uint32_t uid_validity = 0;
 };
 
 class fetch_row;
@@ -115,6 +118,7 @@ class response_writer : public output_chain {
   void quota_root(std::string_view mailbox, std::string_view root);
   // RFC 5464 §4.4.1; nothing where there are no values.
   void metadata(std::string_view mailbox, std::span<const metadata_value> values);
+  void metadata_changed(std::string_view mailbox, std::span<const std::string> entries);  // §4.4.2: names alone
   // "* NAMESPACE (("" "/")) (("Other Users/" "/")) NIL" (RFC 2342 §5): one personal namespace, and that of other users
   // where there is one.
   void name_space(char delimiter, std::string_view others = {});

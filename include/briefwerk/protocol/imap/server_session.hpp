@@ -102,6 +102,8 @@ using question = std::variant<command_question, auth_question, auth_cancelled, a
 // Steps.
 struct need_bytes {
   bool idling = false;
+  // No command is under way: untagged responses may be written to output(), as in IDLE (RFC 5465).
+  bool between = false;
 };
 struct write {
   std::span<const std::string_view> pieces;   // never empty

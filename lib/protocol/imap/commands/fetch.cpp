@@ -1,4 +1,5 @@
 #include "protocol/imap/commands/commands.hpp"
+#include "protocol/imap/commands/fetch_parts.hpp"
 #include "protocol/imap/commands/search_parts.hpp"
 
 namespace briefwerk::protocol::imap {
@@ -153,6 +154,18 @@ bool read_modifiers(scanner& in, fetch_command& fetch) {
 }
 
 }  // namespace
+
+bool read_fetch_list(scanner& in, std::span<const fetch_item>& items, fetch_kinds& kinds) {
+  arena_list<fetch_item> read(in.memory());
+  do {
+    fetch_item item;
+    if (!read_item(in, item)) return false;
+    read.push_back(item);
+    kinds |= bit(item.kind);
+  } while (in.accept(' '));
+  items = read.view();
+  return in.expect(')');
+}
 
 // fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
 //         [SP "(" fetch-modifier *(SP fetch-modifier) ")"]

@@ -1,5 +1,6 @@
 #include "briefwerk/mail/charset.hpp"
 #include "protocol/imap/commands/commands.hpp"
+#include "protocol/imap/commands/fetch_parts.hpp"
 #include "protocol/imap/commands/search_parts.hpp"
 
 namespace briefwerk::protocol::imap {
@@ -223,7 +224,10 @@ bool read_search_returns(scanner& in, search_command& search) {
       else if (in.accept_word("ALL")) search.returns |= return_all;
       else if (in.accept_word("COUNT")) search.returns |= return_count;
       else if (in.accept_word("SAVE")) search.returns |= return_save;
-      else if (in.accept_word("UPDATE")) search.returns |= return_update;
+      else if (in.accept_word("UPDATE")) {
+        search.returns |= return_update;
+        if (in.accept_text(" (") && !read_fetch_list(in, search.update_items, search.update_kinds)) return false;
+      }
       else if (in.accept_word("CONTEXT")) continue;  // a hint (§4.2)
       else if ((search.returns & return_partial) == 0 && in.accept_word("PARTIAL")) {
         search.returns |= return_partial;

@@ -1,0 +1,44 @@
+// An account of 20,000 mailboxes: what a client sees of it, and of a change in one of them.
+
+#include "imap_support.hpp"
+
+namespace t = briefwerk::server::testing;
+using briefwerk::base::sync_wait;
+using t::client;
+using t::has_line;
+using t::house;
+
+TEST_CASE("20,000 mailboxes in one account: LIST, IDLE and NOTIFY") {
+  constexpr int count = 20000;
+  house home(t::channel::plain, 2);
+  for (int i = 0; i < count; ++i) {
+    const auto made = sync_wait(home.mail().create(home.alice(), "many/" + std::to_string(i % 100) + "/" + std::to_string(i), std::nullopt));
+    REQUIRE(made.has_value());
+  }
+  client c(home), other(home);
+  for (client* one : {&c, &other}) {
+    one->login();
+    one->command("ENABLE IMAP4rev2");
+  }
+  const auto all = c.command("LIST \"\" *");
+  CHECK(all.size() == count + 100 + 1 + 6 + 1);  // with the parents, the first mailboxes, and OK
+  CHECK(all.front().ends_with(" INBOX"));
+  CHECK(has_line(all, "* LIST (\\HasNoChildren) \"/\" many/99/19999"));
+  CHECK(c.command("LIST \"\" many/%").size() == 101);
+  CHECK(c.command("LIST \"\" many/7/%").size() == 201);
+  CHECK(c.command("LIST (SUBSCRIBED) \"\" *").size() == 7);
+  CHECK(c.command("LIST \"\" many/7/% RETURN (STATUS (MESSAGES))").size() == 401);
+  c.command("SELECT many/7/7");
+  c.send("i IDLE\r\n");
+  CHECK(c.line().starts_with("+"));
+  other.append("many/8/8", t::first_message);
+  other.append("many/7/7", t::first_message);
+  CHECK(c.line() == "* 1 EXISTS");
+  c.send("DONE\r\n");
+  c.until("i");
+  // As many as this are not watched one by one (RFC 5465 §3.1); those below one name are.
+  CHECK(c.command("NOTIFY SET (PERSONAL (MessageNew MessageExpunge))").back().find(" NO [NOTIFICATIONOVERFLOW] ") != std::string::npos);
+  CHECK(c.command("NOTIFY SET (SUBTREE many/8 (MessageNew MessageExpunge))").back().find(" OK ") != std::string::npos);
+  other.append("many/8/8", t::first_message);
+  CHECK(c.line() == "* STATUS many/8/8 (MESSAGES 2 UIDNEXT 3)");
+}
