@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -19,6 +20,12 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// What a filter wrote may hold anything; the terminal gets none of it that it would obey.
+std::string on_one_line(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }, ' ');
+  return text;
+}
+
 void print(const std::string& file, const json& answer) {
   json rows = answer.at("stages");
   for (json& one : rows) {
@@ -32,6 +39,11 @@ void print(const std::string& file, const json& answer) {
   std::printf("%s: %s, score %.1f%s%s\n", file.c_str(), sum.at("action").get<std::string>().c_str(), sum.at("score").get<double>(),
               sum.at("reason").get<std::string>().empty() ? "" : ", ", sum.at("reason").get<std::string>().c_str());
   print_table(rows, {"hook", "stage", "action", "score", "took_us", "notes", "reason"});
+  for (const json& one : rows) {
+    for (const json& edit : one.at("edits")) {
+      std::printf("%s: %s\n", one.at("stage").get<std::string>().c_str(), on_one_line(edit.get<std::string>()).c_str());
+    }
+  }
 }
 
 void test(const session& with, const trial& what) {

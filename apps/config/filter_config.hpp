@@ -126,7 +126,7 @@ struct spam_config {
 };
 
 struct milter_config {
-  std::string name, address;
+  std::string name, address, junk_field;
   std::string failure = "defer";
   std::string only = "both";
   std::uint64_t seconds = 30, message_seconds = 300;

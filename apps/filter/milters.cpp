@@ -25,6 +25,7 @@ std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milte
   options.name = from.name;
   options.address = server::parse_milter_address(from.address).value_or(server::milter_address());
   options.hostname = conf.hostname;
+  options.junk_field = from.junk_field;
   options.limit = std::chrono::seconds(from.seconds);
   options.message_limit = std::chrono::seconds(from.message_seconds);
   options.body_size = conf.limits.message_size;

@@ -41,6 +41,7 @@ struct milter_options {
   std::chrono::milliseconds limit{30000};       // for all that is asked at one hook
   std::chrono::milliseconds message_limit{300000};  // at the hook message
   std::uint64_t body_size = base::limits::message_size;  // octets of a body that the milter puts in place
+  std::string junk_field{};  // a message to which it adds this field with "Yes" is junk: rspamd's X-Spam; empty: none
 };
 
 // Serves sessions of any io_thread; on other executors it fails. Macro {daemon_name}: "MTA", or "ORIGINATING" for mail

@@ -52,6 +52,13 @@ std::string header_value(std::string_view value, bool leading_space) {
   return made;
 }
 
+void append_address(std::string& out, command what, std::string_view address, std::span<const std::string> parameters) {
+  const std::string in_brackets = "<" + std::string(address) + ">";
+  std::vector<std::string_view> strings{in_brackets};
+  strings.insert(strings.end(), parameters.begin(), parameters.end());
+  append_strings(out, what, strings);
+}
+
 struct needed_action {
   mail::edit_kind what;
   std::uint32_t action;
@@ -110,15 +117,6 @@ bool client_session::hello(std::string& out, std::string_view name, const macro_
   return await(moment::event, steps::silent_hello);
 }
 
-bool client_session::envelope(std::string& out, command what, std::string_view address,
-                              std::span<const std::string> parameters) {
-  const std::string in_brackets = "<" + std::string(address) + ">";
-  std::vector<std::string_view> strings{in_brackets};
-  strings.insert(strings.end(), parameters.begin(), parameters.end());
-  append_strings(out, what, strings);
-  return true;
-}
-
 bool client_session::mail(std::string& out, std::string_view address, std::span<const std::string> parameters,
                           const macro_source& macros) {
   found_ = {};
@@ -126,7 +124,7 @@ bool client_session::mail(std::string& out, std::string_view address, std::span<
   edit_octets_ = 0;
   if (declined(steps::no_mail)) return false;
   append_macros_of(out, stage::mail, command::mail, macros);
-  envelope(out, command::mail, address, parameters);
+  append_address(out, command::mail, address, parameters);
   return await(moment::event, steps::silent_mail);
 }
 
@@ -134,7 +132,7 @@ bool client_session::rcpt(std::string& out, std::string_view address, std::span<
                           const macro_source& macros) {
   if (declined(steps::no_rcpt)) return false;
   append_macros_of(out, stage::rcpt, command::rcpt, macros);
-  envelope(out, command::rcpt, address, parameters);
+  append_address(out, command::rcpt, address, parameters);
   return await(moment::event, steps::silent_rcpt);
 }
 

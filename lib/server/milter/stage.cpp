@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "briefwerk/mail/address.hpp"
+#include "briefwerk/mail/header.hpp"
 #include "briefwerk/server/milter_stage.hpp"
 #include "server/milter/connection.hpp"
 #include "server/milter/macros.hpp"
@@ -79,6 +80,17 @@ verdict of_answer(const answer& said) {
     default: break;
   }
   return made;
+}
+
+bool says_yes(std::string_view value) {
+  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+  return mail::equals_ignoring_case(value.substr(0, value.find_first_of(" \t,;\r\n")), "yes");
+}
+
+bool is_junk(const milter::modifications& found, std::string_view field) {
+  return !field.empty() && std::ranges::any_of(found.edits, [field](const mail::message_edit& one) {
+    return one.what <= mail::edit_kind::change_header && mail::equals_ignoring_case(one.name, field) && says_yes(one.value);
+  });
 }
 
 // The changes, where an envelope can hold them; fields that it removed do not count for the next stage.
@@ -275,6 +287,7 @@ class milter_stage final : public filter::stage {
     v = of_answer(last);
     milter::modifications found = to.take_modifications();
     if (v.what != action::accept) co_return v;
+    if (is_junk(found, options_.junk_field)) v = verdict::junked(options_.junk_field);
     if (found.quarantine) v = verdict::quarantined(found.quarantine->empty() ? "quarantine" : std::move(*found.quarantine));
     add_edits(v, std::move(found.edits), envelope);
     co_return v;

@@ -75,7 +75,6 @@ class client_session {
   bool await(moment now, std::uint32_t silent);
   bool declined(std::uint32_t step) const noexcept { return agreed_.has(step); }
   void append_macros_of(std::string& out, stage at, command before, const macro_source& macros) const;
-  bool envelope(std::string& out, command what, std::string_view address, std::span<const std::string> parameters);
   base::status gather(answer& said);
   base::status gather_edit(mail::message_edit edit);
   bool may(const answer& said) const noexcept;
