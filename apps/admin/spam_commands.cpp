@@ -10,7 +10,9 @@ namespace {
 
 spam_filter& spam_of(const context& with) {
   if (with.spam == nullptr) throw refusal("judging spam is switched off (filter.spam.enabled)");
-  if (with.spam->classifier() == nullptr) throw refusal("the classifier is switched off (filter.spam.classifier.enabled)");
+  if (with.spam->classifier() == nullptr) {
+    throw refusal("the classifier is switched off (filter.spam.classifier.enabled)");
+  }
   return *with.spam;
 }
 

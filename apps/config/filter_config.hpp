@@ -112,6 +112,7 @@ struct classifier_config {
   double score = 5;
   bool users = true;
   bool share = true;
+  std::uint64_t share_a_day = 500;
   std::uint64_t least_messages = 20;
   std::uint64_t entries = 2000000;
   std::uint64_t lifetime_days = 400;

@@ -148,6 +148,7 @@ void describe(Visitor& v, classifier_config& c) {
   v.decimal("score", c.score, 0, 1000, "Points where it takes a message for spam; at most twice as many where it is sure, and as many below nothing where it is sure of the contrary.");
   v.flag("users", c.users, "Learn from users who move mail into and out of their mailbox for junk by IMAP, or mark it with $Junk and $NotJunk.");
   v.flag("share", c.share, "What one account's user teaches counts for all, less than what their own users teach.");
+  v.number("share_a_day", c.share_a_day, 0, 1000000000, "So many messages of one account a day; what its user teaches beyond that counts for it alone. So nobody spoils the opinion of all.");
   v.number("least_messages", c.least_messages, 1, 100000, "No opinion before so many messages of either kind.");
   v.number("entries", c.entries, 10000, 1000000000, "Counts kept at most, of all accounts, about 64 octets of memory each; what was not met for longest goes.");
   v.number("lifetime_days", c.lifetime_days, 1, 3650, "So long after the last message that brought it a count is forgotten.");

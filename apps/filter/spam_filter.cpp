@@ -37,7 +37,10 @@ net::explained<std::unique_ptr<spam_filter>> spam_filter::create(const spam_conf
     made->classifier_ = std::make_shared<filter::bayes>(to_bayes_options(learns), key);
     made->trainer_ = std::make_unique<spam_trainer>(
         *made->classifier_, store.mailboxes(),
-        spam_trainer::options{.queue = learns.queue, .share = learns.share, .log = &log, .metrics = metrics});
+        spam_trainer::options{.queue = learns.queue,
+                              .share_a_day = learns.share ? learns.share_a_day : 0,
+                              .log = &log,
+                              .metrics = metrics});
   }
   filter::spam_options options{.rules = std::move(*rules), .classifier = made->classifier_};
   options.classifier_score = learns.score;

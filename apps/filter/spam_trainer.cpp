@@ -118,7 +118,7 @@ void spam_trainer::teach(lesson what, const std::stop_token& stop, steady::time_
     }
     const auto octets = base::sync_wait(mail_.read(one));
     if (octets) {
-      teach_one(octets->view(), what.account, what.as, options_.share);
+      teach_one(octets->view(), what.account, what.as, is_shared(what.account));
     } else {
       add(counted_.unreadable);
     }
@@ -126,6 +126,12 @@ void spam_trainer::teach(lesson what, const std::stop_token& stop, steady::time_
   std::uint64_t count = 0;
   for (const std::string& one : what.messages) count += teach_one(one, what.account, what.as, what.account.empty());
   if (what.done) (*what.done)(count);
+}
+
+bool spam_trainer::is_shared(const std::string& account) {
+  constexpr std::int64_t seconds_of_a_day = 86400;
+  if (const std::int64_t today = now() / seconds_of_a_day; today != std::exchange(day_, today)) shared_.clear();
+  return ++shared_[account] <= options_.share_a_day;
 }
 
 bool spam_trainer::teach_one(std::string_view message, const std::string& account, kind_of_mail as, bool share) {

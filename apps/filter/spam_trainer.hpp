@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "briefwerk/base/log.hpp"
@@ -25,8 +26,8 @@ namespace briefwerk::apps {
 class spam_trainer {
  public:
   struct options {
-    std::size_t queue = 10000;  // messages of report() that wait
-    bool share = true;          // what is reported of an account counts for all as well
+    std::size_t queue = 10000;        // messages of report() that wait
+    std::uint64_t share_a_day = 500;  // of them, of one account, count for all as well
     base::log_sink* log = &base::null_log();
     // spam.learned.spam, .ham and .nothing, spam.training.waiting, .dropped and .unreadable; null: not counted.
     base::metrics* metrics = nullptr;
@@ -63,6 +64,7 @@ class spam_trainer {
 
   void run(const std::stop_token& stop);
   void teach(lesson what, const std::stop_token& stop, std::chrono::steady_clock::time_point& deadline);
+  bool is_shared(const std::string& account);
   bool teach_one(std::string_view message, const std::string& account, filter::kind_of_mail as, bool share);
 
   filter::bayes& by_;
@@ -74,6 +76,8 @@ class spam_trainer {
   std::condition_variable_any news_;
   std::deque<lesson> lessons_;
   std::size_t waiting_ = 0;  // stored messages in lessons_
+  std::int64_t day_ = 0;     // of the following
+  std::unordered_map<std::string, std::uint64_t> shared_;  // by account; of the thread alone
   std::jthread thread_;      // ends first
 };
 

@@ -163,7 +163,8 @@ void cross_validate(const std::vector<sample>& all, std::size_t folds) {
               1e6 * judging_whole / count);
   const auto spam = static_cast<double>(std::ranges::count_if(all, &sample::spam));
   for (const auto& [rule, counts] : spoke) {
-    std::printf("%-24s %6.2f %% of ham %6.2f %% of spam\n", rule.c_str(), 100 * counts[0] / (count - spam), 100 * counts[1] / spam);
+    std::printf("%-24s %6.2f %% of ham %6.2f %% of spam\n", rule.c_str(), 100 * counts[0] / (count - spam),
+                100 * counts[1] / spam);
   }
 }
 

@@ -278,6 +278,19 @@ def the_queue_is_bounded():
 
 
 @check
+def one_account_does_not_decide_for_all():
+    host = server({"classifier": {"share_a_day": 2, "least_messages": 100}})
+    for number in range(5):
+        send(host, letter(SPAM, number))
+    imap = host.imap("alice@example.org")
+    imap.select("INBOX")
+    imap.uid("MOVE", "1:*", "Junk")
+    wait_for("five to be learned", lambda: seen(host) == 5)
+    equal(host.ask("spam", "status")["spam"], 2, "for all")
+    equal(host.ask("spam", "status", "--account", "alice@example.org")["spam"], 5, "for her")
+
+
+@check
 def switched_off():
     host = server({"classifier": {"enabled": False}})
     that("classifier is switched off" in host.ctl("spam", "status", ok=False).stderr.decode(), "no classifier")
