@@ -31,6 +31,12 @@ class places {
     for (const auto word : bits_) sum += static_cast<std::size_t>(std::popcount(word));
     return sum;
   }
+  bool contains(std::size_t at) const noexcept { return (bits_[at / 64] >> (at % 64) & 1) != 0; }
+  template <class F>
+  void for_each(F&& f) const {
+    for (std::size_t i = 0; i < bits_.size(); ++i)
+      for (auto word = bits_[i]; word != 0; word &= word - 1) f(i * 64 + static_cast<std::size_t>(std::countr_zero(word)));
+  }
   mail::uid_set uids(const mailbox_record& of) const {
     mail::uid_set out;
     for (std::size_t i = 0; i < bits_.size(); ++i) {

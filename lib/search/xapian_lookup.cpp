@@ -1,10 +1,13 @@
 #include <string.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <unordered_set>
 
 #include "briefwerk/base/limits/search.hpp"
 #include "briefwerk/mail/charset.hpp"
+#include "search/fuzzy_match.hpp"
 #include "search/places.hpp"
 #include "search/xapian_database.hpp"
 
@@ -15,6 +18,14 @@ std::string_view find_in(std::string_view text, std::string_view what) noexcept 
   const void* found = ::memmem(text.data(), text.size(), what.data(), what.size());
   if (found == nullptr) return {};
   return {static_cast<const char*>(found), what.size()};
+}
+
+// Where the words of a field are looked for.
+std::span<const term_field> fields_of(field in) noexcept {
+  static constexpr term_field all[] = {term_field::from, term_field::to, term_field::cc, term_field::bcc, term_field::subject,
+                                       term_field::message_id, term_field::header, term_field::body};
+  if (in == field::text) return {all + 6, 2};  // header, body
+  return {all + static_cast<std::size_t>(in), 1};
 }
 
 // A text asked for, cut into runs. The first and the last one may stand for a part of a longer run.
@@ -47,6 +58,16 @@ class lookup {
   split of_named_field(const probe& asked) const;
   split of_field(term_field field, const needle& asked) const;
   split of_run(term_field field, const run& one) const;
+  // Of a fuzzy probe: messages by how well they match one word, the better ones first; they may be in several.
+  struct graded {
+    std::array<places, 3> by_score;
+    places maybe;
+  };
+  static constexpr std::array<unsigned, 3> grades{score_same, score_beginning, score_near};
+
+  probe_answer fuzzy_answer(const probe& asked) const;
+  graded fuzzy_run(std::span<const term_field> fields, const run& one) const;
+  bool expand_nearly(term_field field, const run& one, std::array<std::unordered_set<std::string>, 3>& words) const;
   places with_groups(term_field field, const run& one) const;
   // All words of the index that stand for the run; false: too many, and only some are here.
   bool expand(term_field field, const run& one, std::unordered_set<std::string>& words) const;
@@ -64,6 +85,7 @@ class lookup {
 };
 
 probe_answer lookup::answer(const probe& asked) const {
+  if (asked.fuzzy && !asked.text.empty()) return fuzzy_answer(asked);
   split found{none_, none_};
   if (asked.in == field::header) {
     found = of_named_field(asked);
@@ -71,26 +93,14 @@ probe_answer lookup::answer(const probe& asked) const {
     found.maybe = all_;
   } else {
     const needle wanted(asked.text);
-    switch (asked.in) {
-      case field::from: found = of_field(term_field::from, wanted); break;
-      case field::to: found = of_field(term_field::to, wanted); break;
-      case field::cc: found = of_field(term_field::cc, wanted); break;
-      case field::bcc: found = of_field(term_field::bcc, wanted); break;
-      case field::subject: found = of_field(term_field::subject, wanted); break;
-      case field::message_id: found = of_field(term_field::message_id, wanted); break;
-      case field::body: found = of_field(term_field::body, wanted); break;
-      case field::header:
-      case field::text: {
-        found = of_field(term_field::body, wanted);
-        const split header = of_field(term_field::header, wanted);
-        found.sure.add(header.sure);
-        found.maybe.add(header.maybe);
-        break;
-      }
+    for (const term_field one : fields_of(asked.in)) {
+      const split in_one = of_field(one, wanted);
+      found.sure.add(in_one.sure);
+      found.maybe.add(in_one.maybe);
     }
   }
   found.maybe.remove(found.sure);
-  return {found.sure.uids(mailbox_), found.maybe.uids(mailbox_)};
+  return {found.sure.uids(mailbox_), found.maybe.uids(mailbox_), {}};
 }
 
 lookup::split lookup::of_named_field(const probe& asked) const {
@@ -136,6 +146,82 @@ lookup::split lookup::of_run(term_field field, const run& one) const {
   if (!expand(field, one, words)) out.maybe = all_;
   out.sure = with_words(field, words);
   return out;
+}
+
+probe_answer lookup::fuzzy_answer(const probe& asked) const {
+  const needle wanted(asked.text);
+  if (wanted.runs.empty()) return {{}, all_.uids(mailbox_), {}};
+  const auto fields = fields_of(asked.in);
+  std::vector<graded> words;
+  for (const run& one : wanted.runs) words.push_back(fuzzy_run(fields, one));
+  places sure = all_, maybe = all_;
+  for (const auto& word : words) {
+    places any = none_;
+    for (const auto& one : word.by_score) any.add(one);
+    sure.keep(any);
+    any.add(word.maybe);
+    maybe.keep(any);
+  }
+  if (asked.in == field::header) {
+    const std::string name = make_name_term(asked.name);
+    if (!name.empty()) {
+      places there = postings(name);
+      there.add(postings(make_term(term_field::header, term_kind::incomplete)));
+      maybe.keep(there);
+    }
+    sure = none_;
+  }
+  // Where a better match may be found by scanning, the score is not known yet.
+  for (const auto& word : words) sure.remove(word.maybe);
+  maybe.remove(sure);
+  probe_answer out{sure.uids(mailbox_), maybe.uids(mailbox_), {}};
+  sure.for_each([&](std::size_t at) {
+    unsigned sum = 0;
+    for (const auto& word : words) {
+      for (std::size_t i = 0; i < grades.size(); ++i) {
+        if (!word.by_score[i].contains(at)) continue;
+        sum += grades[i];
+        break;
+      }
+    }
+    out.scores.push_back(static_cast<std::uint8_t>(sum / words.size()));
+  });
+  return out;
+}
+
+lookup::graded lookup::fuzzy_run(std::span<const term_field> fields, const run& one) const {
+  graded out{{none_, none_, none_}, none_};
+  for (const term_field field : fields) {
+    out.maybe.add(postings(make_term(field, term_kind::incomplete)));
+    if (one.kind == char_class::dense) {
+      (one.characters <= 2 ? out.by_score[0] : out.maybe).add(with_groups(field, one));
+    } else if (one.is_code()) {
+      out.maybe.add(with_groups(field, one));
+    } else {
+      std::array<std::unordered_set<std::string>, 3> words;
+      if (!expand_nearly(field, one, words)) out.maybe = all_;
+      for (std::size_t i = 0; i < words.size(); ++i) out.by_score[i].add(with_words(field, words[i]));
+    }
+  }
+  return out;
+}
+
+bool lookup::expand_nearly(term_field field, const run& one, std::array<std::unordered_set<std::string>, 3>& words) const {
+  std::size_t count = 0;
+  for (std::uint32_t part = 0;; ++part) {
+    const std::string all = where_.get_metadata(words_key(field, part));
+    if (all.empty()) return true;
+    for (std::size_t begin = 1; begin < all.size();) {
+      const auto end = all.find('\n', begin);
+      if (end == all.npos) break;
+      const auto word = std::string_view(all).substr(begin, end - begin);
+      begin = end + 1;
+      const unsigned score = fuzzy_word_match(one.text, word);
+      if (score == 0) continue;
+      if (++count > base::limits::search_expansion) return false;
+      words[static_cast<std::size_t>(std::ranges::find(grades, score) - grades.begin())].emplace(word);
+    }
+  }
 }
 
 // Messages that hold all groups of the run, in whatever order.

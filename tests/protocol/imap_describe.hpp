@@ -66,6 +66,7 @@ inline std::string text_of(const imap::fetch_item& item) {
 inline std::string text_of(const imap::search_program& program, std::size_t at = 0) {
   const auto& node = program.nodes[at];
   std::string out(key_names[static_cast<std::size_t>(node.key)]);
+  if (node.fuzzy) out.insert(0, 1, '~');
   if (node.flags != 0) out += ':' + std::to_string(node.flags);
   if (node.number != 0) out += '=' + std::to_string(node.number);
   if (!node.field.empty()) out.append(" ").append(node.field);

@@ -176,6 +176,11 @@ TEST_CASE("imap writer: SEARCH and ESEARCH") {
   CHECK(written([&](auto& out) { out.esearch(result); }) == "* ESEARCH (TAG \"A\\\"1\") UID MIN 2 MAX 7 ALL 2,5:7 COUNT 4\r\n");
   // RFC 4731 §3.1: nothing found, COUNT only.
   const mail::uid_set none;
+  const std::uint8_t scores[] = {4, 100, 42, 1};
+  result.returns = imap::return_all | imap::return_relevancy;
+  result.relevancy = scores;
+  CHECK(written([&](auto& out) { out.esearch(result); }) ==
+        "* ESEARCH (TAG \"A\\\"1\") UID ALL 2,5:7 RELEVANCY (4 100 42 1)\r\n");  // RFC 6203 §4
   imap::esearch_result empty{.tag = "a", .returns = 15, .all = &none};
   CHECK(written([&](auto& out) { out.esearch(empty); }) == "* ESEARCH (TAG \"a\") COUNT 0\r\n");
 }

@@ -129,3 +129,46 @@ TEST_CASE("the index is not asked where few messages are open") {
   c.command("UID SEARCH BODY \"fifth\"");
   CHECK(here.finder.asked == 1);
 }
+
+TEST_CASE("SEARCH=FUZZY (RFC 6203): scores, order, the same with an index") {
+  indexed_house here;
+  client c(here.at);
+  c.login();
+  c.append("INBOX", "Subject: Helo world\r\n\r\nnothing\r\n");
+  c.append("INBOX", "Subject: other\r\n\r\nsay hello\r\n");
+  c.append("INBOX", "Subject: helos\r\n\r\nmore\r\n");
+  c.append("INBOX", "Subject: none\r\n\r\nof it\r\n");
+  c.command("SELECT INBOX");
+  CHECK(c.command("CAPABILITY").front().find(" SEARCH=FUZZY") != std::string::npos);
+  CHECK(c.command("SEARCH FUZZY TEXT Helo").front() == "* SEARCH 1 2 3");
+  CHECK(c.command("SEARCH RETURN (RELEVANCY ALL) FUZZY TEXT Helo").front() == "* ESEARCH (TAG \"t9\") ALL 1:3 RELEVANCY (100 10 50)");
+  CHECK(c.command("SORT (RELEVANCY) UTF-8 FUZZY TEXT Helo").front() == "* SORT 1 3 2");
+  CHECK(c.command("SORT (REVERSE RELEVANCY) UTF-8 FUZZY TEXT Helo").front() == "* SORT 2 3 1");
+  CHECK(c.command("SORT RETURN (RELEVANCY PARTIAL 1:2) (RELEVANCY) UTF-8 FUZZY TEXT Helo").front() ==
+        "* ESEARCH (TAG \"t12\") PARTIAL (1:2 1,3) RELEVANCY (100 50)");
+  CHECK(c.command("SEARCH RETURN (RELEVANCY) FUZZY TEXT absent").front() == "* ESEARCH (TAG \"t13\") RELEVANCY ()");
+  CHECK(c.command("SEARCH RETURN (RELEVANCY ALL) FUZZY SUBJECT hellos").front() == "* ESEARCH (TAG \"t14\") ALL 3 RELEVANCY (10)");
+  CHECK(c.command("SEARCH RETURN (RELEVANCY ALL) FUZZY (OR SUBJECT helo BODY hello NOT SEEN)").front() ==
+        "* ESEARCH (TAG \"t15\") ALL 1:3 RELEVANCY (100 100 50)");
+  CHECK(c.command("SEARCH RETURN (RELEVANCY ALL) FUZZY UNSEEN").front() == "* ESEARCH (TAG \"t16\") ALL 1:4 RELEVANCY (100 100 100 100)");
+  CHECK(c.command("SORT (RELEVANCY) UTF-8 TEXT Helo").back().find(" BAD ") != std::string::npos);
+
+  for (int i = 0; i < 600; ++i) c.append("INBOX", message(i));
+  const char* const fuzzy[] = {"FUZZY BODY usula", "FUZZY TEXT \"messages fift\"", "FUZZY SUBJECT \"numer 1\"", "NOT FUZZY BODY usaul",
+                               "FUZZY (SUBJECT od BODY fith)", "FUZZY HEADER X-Kind thrid", "FUZZY FROM sender", "FUZZY BODY 22cc17dd"};
+  const auto answers = [&] {
+    std::vector<std::string> out;
+    for (const char* program : fuzzy) {
+      const auto said = c.command("UID SEARCH RETURN (RELEVANCY ALL) " + std::string(program));
+      REQUIRE_MESSAGE(said.back().find(" OK ") != std::string::npos, said.back());
+      const std::string line = said[said.size() - 2];
+      out.push_back(line.substr(line.find(')')));
+    }
+    return out;
+  };
+  const auto scanned = answers();
+  here.build();
+  here.finder.asked = 0;
+  CHECK(answers() == scanned);
+  CHECK(here.finder.asked > 0);
+}

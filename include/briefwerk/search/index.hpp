@@ -40,11 +40,15 @@ struct probe {
   field in = field::body;
   std::string name;  // of field::header
   std::string text;  // as asked, UTF-8; empty: the named header field is there
+  bool fuzzy = false;  // as search/fuzzy.hpp has it
 };
 
 // UIDs of the indexed part of a mailbox; what is in neither set does not match.
 struct probe_answer {
   mail::uid_set sure, maybe;
+  std::vector<std::uint8_t> scores;  // of a fuzzy probe: of each message in `sure`, ascending by UID
+
+  unsigned score_of(std::uint32_t uid) const noexcept;  // 0: not sure
 };
 
 // Of one mailbox, as the index knows it.

@@ -58,6 +58,7 @@ std::string capability_list(const server_options& options, capability_state stat
   add(offered.thread, "THREAD=REFERENCES");
   add(offered.context, "CONTEXT=SEARCH");
   add(offered.partial, "PARTIAL");
+  add(offered.fuzzy, "SEARCH=FUZZY");
   add(offered.uid_only, "UIDONLY");
   add(offered.in_progress, "INPROGRESS");
   add(offered.quota, "QUOTA");

@@ -317,6 +317,14 @@ void response_writer::esearch(const esearch_result& result) {
     append(')');
   }
   value(return_count, " COUNT ", result.count);
+  if ((result.returns & return_relevancy) != 0) {
+    append(" RELEVANCY (");
+    for (std::size_t i = 0; i < result.relevancy.size(); ++i) {
+      if (i != 0) append(' ');
+      number(result.relevancy[i]);
+    }
+    append(')');
+  }
   if (result.modseq && result.count != 0) {
     append(" MODSEQ ");
     number(*result.modseq);

@@ -50,6 +50,7 @@ struct offered_parts {
     if (!search.update_items.empty() && !offered.notify) return false;
     if ((search.returns & return_partial) != 0 && !offered.context && !offered.partial) return false;
     if ((search.returns & return_save) != 0 && !offered.searchres && !offered.imap4rev2) return false;
+    if (!offered.fuzzy && ((search.returns & return_relevancy) != 0 || search.program.is_fuzzy())) return false;
     for (const auto& node : search.program.nodes) {
       switch (node.key) {
         case search_key::younger:

@@ -16,8 +16,9 @@ std::uint64_t ordered(std::int64_t number) noexcept {
 }  // namespace
 
 bool message_order::needs_summary() const noexcept {
-  return std::ranges::any_of(
-      keys_, [](const auto& key) { return key.field != sort_field::arrival && key.field != sort_field::size; });
+  return std::ranges::any_of(keys_, [](const auto& key) {
+    return key.field != sort_field::arrival && key.field != sort_field::size && key.field != sort_field::relevancy;
+  });
 }
 
 // Eight octets, zeros behind the end: "ab" stands before "abc", and no text holds NUL.
@@ -29,7 +30,7 @@ std::uint64_t message_order::beginning_of(std::string_view text) noexcept {
 }
 
 message_order::value message_order::value_of(sort_field field, const store::message_entry& entry,
-                                             const mail::message_summary_view& summary) {
+                                             const mail::message_summary_view& summary, std::uint8_t score) {
   switch (field) {
     case sort_field::arrival:
       return {ordered(entry.internal_date), {}};
@@ -50,14 +51,16 @@ message_order::value message_order::value_of(sort_field field, const store::mess
       return text(summary.display_from);
     case sort_field::display_to:
       return text(summary.display_to);
+    case sort_field::relevancy:
+      return {static_cast<std::uint64_t>(255 - score), {}};
   }
   return {};
 }
 
 void message_order::add(std::uint32_t index, const store::message_entry& entry,
-                        const mail::message_summary_view& summary) {
+                        const mail::message_summary_view& summary, std::uint8_t score) {
   indices_.push_back(index);
-  for (const auto& key : keys_) values_.push_back(value_of(key.field, entry, summary));
+  for (const auto& key : keys_) values_.push_back(value_of(key.field, entry, summary, score));
 }
 
 std::vector<std::uint32_t> message_order::take() {

@@ -22,7 +22,9 @@ class message_order {
   // Whether a key needs what is kept of a message beside its index entry.
   bool needs_summary() const noexcept;
   // Messages in mailbox order; `summary` may be empty where it is not needed.
-  void add(std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary);
+  // `score`: of a fuzzy search.
+  void add(std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary,
+           std::uint8_t score = 0);
   // The indices in the order asked for; equal ones in mailbox order.
   std::vector<std::uint32_t> take();
 
@@ -35,7 +37,7 @@ class message_order {
   value text(std::string_view of) { return {beginning_of(of), of.size() > 8 ? texts_.copy(of) : of.substr(0, 0)}; }
   static std::uint64_t beginning_of(std::string_view text) noexcept;
   value value_of(protocol::imap::sort_field field, const store::message_entry& entry,
-                 const mail::message_summary_view& summary);
+                 const mail::message_summary_view& summary, std::uint8_t score);
 
   std::span<const protocol::imap::sort_key> keys_;
   std::vector<std::uint32_t> indices_;

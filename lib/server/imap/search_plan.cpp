@@ -87,6 +87,17 @@ std::string email_id_text(const std::array<std::uint8_t, 16>& id) {
   return text;
 }
 
+std::optional<unsigned> search_subject::score_of(const void* leaf) const noexcept {
+  for (const auto& [of, score] : scores_)
+    if (of == leaf) return score;
+  return std::nullopt;
+}
+
+unsigned search_subject::note_score(const void* leaf, unsigned score) {
+  scores_.emplace_back(leaf, score);
+  return score;
+}
+
 const mail::mime_tree& search_subject::tree() {
   if (!tree_) tree_ = std::make_unique<mail::mime_tree>(octets);
   return *tree_;
@@ -94,6 +105,7 @@ const mail::mime_tree& search_subject::tree() {
 
 search_plan::search_plan(const protocol::imap::search_program& program, const circumstances& here) {
   nodes_.resize(program.nodes.size());
+  is_fuzzy_ = program.is_fuzzy();
   // Backwards: children stand behind their parent.
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     const auto& from = program.nodes[i];
@@ -114,6 +126,7 @@ search_plan::search_plan(const protocol::imap::search_program& program, const ci
     has_modseq_ = has_modseq_ || from.key == search_key::modseq;
     if (needs_text(from.key)) {
       to.needle = std::make_unique<mail::casemap_searcher>(from.text);
+      if (from.fuzzy && !from.text.empty()) to.fuzzy = std::make_unique<search::fuzzy_searcher>(from.text);
       add_probe(to);
     } else if (from.key == search_key::keyword) {
       const auto& names = here.mailbox.keywords;
@@ -133,7 +146,7 @@ void search_plan::add_probe(node& leaf) {
   const bool may_be_empty = leaf.key == search_key::header && !field_of(leaf.key, leaf.field);
   if (probes_.size() == base::limits::search_probes || (leaf.text.empty() && !may_be_empty)) return;
   leaf.probe = probes_.size();
-  probes_.push_back({probed_field(leaf.key, leaf.field), std::string(leaf.field), std::string(leaf.text)});
+  probes_.push_back({probed_field(leaf.key, leaf.field), std::string(leaf.field), std::string(leaf.text), leaf.fuzzy != nullptr});
 }
 
 verdict search_plan::judge_by_index(const node& leaf, std::uint32_t uid) const {
@@ -197,7 +210,56 @@ bool search_plan::leaf_holds(const node& leaf, search_subject& message) const {
   }
 }
 
+unsigned search_plan::fuzzy_score(const node& leaf, search_subject& message) const {
+  if (const auto known = message.score_of(&leaf)) return *known;
+  auto& searcher = *leaf.fuzzy;
+  searcher.begin();
+  const auto look = [&searcher](std::string_view text) {
+    searcher.look_at(text);
+    return searcher.is_best();
+  };
+  if (const auto field = field_of(leaf.key, leaf.field)) {
+    if (const auto text = mail::envelope_text(message.summary.envelope, *field)) searcher.look_at(*text);
+  } else if (leaf.key == search_key::header) {
+    mail::visit_field_text(message.octets, leaf.field, look);
+  } else if (leaf.key == search_key::body || !mail::visit_header_text(message.octets, look)) {
+    mail::visit_body_text(message.tree(), look);
+  }
+  return message.note_score(&leaf, searcher.score());
+}
+
+std::vector<std::uint8_t> search_plan::relevancies(const std::vector<std::uint32_t>& hits) const {
+  std::vector<std::uint8_t> out;
+  for (const std::uint32_t index : hits) {
+    const auto found = relevancies_.find(index);
+    out.push_back(found == relevancies_.end() ? std::uint8_t{100} : std::max<std::uint8_t>(found->second, 1));
+  }
+  return out;
+}
+
+std::optional<unsigned> search_plan::relevancy(std::size_t index, search_subject& message, search_stage known) const {
+  const node& at = nodes_[index];
+  if (!is_inner(at.key)) {
+    if (!at.fuzzy) return std::nullopt;
+    if (at.stage <= known) return fuzzy_score(at, message);
+    if (at.probe >= found_.answers.size() || message.entry.uid >= found_.below) return std::nullopt;
+    return found_.answers[at.probe].score_of(message.entry.uid);
+  }
+  if (at.key == search_key::none_of) return std::nullopt;
+  unsigned sum = 0, count = 0, best = 0;
+  for (std::size_t child = index + 1; child < at.end; child = nodes_[child].end) {
+    const auto one = relevancy(child, message, known);
+    if (!one) continue;
+    sum += *one;
+    best = std::max(best, *one);
+    ++count;
+  }
+  if (count == 0) return std::nullopt;
+  return at.key == search_key::any_of ? best : sum / count;
+}
+
 bool search_plan::text_holds(const node& leaf, search_subject& message) const {
+  if (leaf.fuzzy) return fuzzy_score(leaf, message) != 0;
   if (const auto field = field_of(leaf.key, leaf.field)) {
     const auto text = mail::envelope_text(message.summary.envelope, *field);
     return text && (leaf.text.empty() || leaf.needle->found_in(*text));

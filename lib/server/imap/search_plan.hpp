@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "briefwerk/mail/charset.hpp"
@@ -17,6 +19,7 @@
 #include "briefwerk/mail/summary.hpp"
 #include "briefwerk/mail/uid_set.hpp"
 #include "briefwerk/protocol/imap/search.hpp"
+#include "briefwerk/search/fuzzy.hpp"
 #include "briefwerk/search/index.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
 
@@ -36,9 +39,13 @@ class search_subject {
   std::string_view octets;             // from stage header on
 
   const mail::mime_tree& tree();
+  // What a fuzzy leaf of the plan came to.
+  std::optional<unsigned> score_of(const void* leaf) const noexcept;
+  unsigned note_score(const void* leaf, unsigned score);
 
  private:
   std::unique_ptr<mail::mime_tree> tree_;
+  std::vector<std::pair<const void*, unsigned>> scores_;
 };
 
 class search_plan {
@@ -58,6 +65,12 @@ class search_plan {
   search_stage last_stage() const noexcept { return nodes_.empty() ? search_stage::index : nodes_[0].stage; }
   bool needs_summary() const noexcept { return needs_summary_; }
   verdict judge(search_subject& message, search_stage known) const { return judge(0, message, known); }
+  // Of a message that is a yes: the mean of what is joined, the best of alternatives, 1 to 100; of what is known of it.
+  bool is_fuzzy() const noexcept { return is_fuzzy_; }
+  unsigned relevancy(search_subject& message, search_stage known) const { return relevancy(0, message, known).value_or(100); }
+  // Scores of hits, by index.
+  void note_relevancy(std::uint32_t index, unsigned score) { relevancies_[index] = static_cast<std::uint8_t>(score); }
+  std::vector<std::uint8_t> relevancies(const std::vector<std::uint32_t>& hits) const;
   // The texts that a full-text index may be asked for, and its answers, in the same order. From then on verdicts come of
   // them where they are sure, whatever is known of a message.
   const std::vector<search::probe>& probes() const noexcept { return probes_; }
@@ -75,6 +88,7 @@ class search_plan {
     std::string_view text, field;
     mail::uid_set set;
     std::unique_ptr<mail::casemap_searcher> needle;
+    std::unique_ptr<search::fuzzy_searcher> fuzzy;  // in its stead, under FUZZY
     std::size_t probe = no_probe;
   };
   static constexpr std::size_t no_probe = static_cast<std::size_t>(-1);
@@ -85,11 +99,14 @@ class search_plan {
   verdict judge(std::size_t index, search_subject& message, search_stage known) const;
   bool leaf_holds(const node& leaf, search_subject& message) const;
   bool text_holds(const node& leaf, search_subject& message) const;
+  unsigned fuzzy_score(const node& leaf, search_subject& message) const;
+  std::optional<unsigned> relevancy(std::size_t index, search_subject& message, search_stage known) const;
 
   std::vector<node> nodes_;
   std::vector<search::probe> probes_;
   search::findings found_;
-  bool has_modseq_ = false, needs_summary_ = false;
+  std::unordered_map<std::uint32_t, std::uint8_t> relevancies_;
+  bool has_modseq_ = false, needs_summary_ = false, is_fuzzy_ = false;
 };
 
 // The text of an EMAILID (RFC 8474 §4.2).

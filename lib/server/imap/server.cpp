@@ -41,7 +41,7 @@ protocol::imap::capabilities imap_capabilities() {
   out.searchres = out.within = out.multiappend = out.binary = out.objectid = out.savedate = out.preview = true;
   out.condstore = out.qresync = out.sort = out.thread = out.context = out.partial = true;
   out.unauthenticate = out.utf8_accept = out.uid_only = out.in_progress = out.quota = true;
-  out.replace = out.catenate = out.compress = out.metadata = out.list_metadata = out.acl = out.notify = out.multisearch = true;
+  out.replace = out.catenate = out.compress = out.metadata = out.list_metadata = out.acl = out.notify = out.multisearch = out.fuzzy = true;
   out.literals = protocol::imap::literal_rule::plus;
   return out;
 }

@@ -221,7 +221,9 @@ class session final : public watcher {
   // False: the session is over.
   struct search_result {
     std::vector<std::uint32_t> hits;
+    std::vector<std::uint8_t> scores;  // of each hit where the program is fuzzy; else empty
     bool with_modseq = false;
+    std::uint8_t score_of(std::uint32_t hit) const noexcept;  // 0 where there are no scores
     std::uint32_t lowest = 0;  // UID below which nothing was looked at, for the limit's sake; 0: all was
   };
   // `all_or_none`: past the limit the command is refused and answered, and false comes back as well.
@@ -234,13 +236,14 @@ class session final : public watcher {
   base::task<void> ask_index(search_plan& plan, std::vector<std::uint32_t>& open, std::vector<std::uint32_t>& hits);
   base::task<void> find_messages(search_plan& plan, std::span<const wire::index_range> among,
                                  std::vector<std::uint32_t>& hits);
-  base::task<void> judge_batch(const search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
+  base::task<void> judge_batch(search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
                                std::vector<std::uint32_t>& hits);
-  base::task<void> judge_loaded(const search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
+  base::task<void> judge_loaded(search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
                                 std::vector<std::uint32_t>& hits);
   // `mailbox`: its name, where the answer has to tell it (RFC 7377 §2.1).
-  void write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq,
-                           std::string_view mailbox = {});
+  void write_search_result(const wire::search_command& command, const search_result& found, std::string_view mailbox = {});
+  // The scores of those hits that the answer names by ALL or PARTIAL, else of all.
+  static std::span<const std::uint8_t> told_scores(const wire::search_command& command, std::span<const std::uint8_t> scores) noexcept;
   // Positions of a PARTIAL range in a result of `count`: from the first to before the second.
   static std::pair<std::size_t, std::size_t> span_of(const wire::result_range& range, std::size_t count) noexcept;
   static std::vector<std::uint32_t> named_hits(const wire::search_command& command, std::span<const std::uint32_t> hits);
@@ -253,7 +256,7 @@ class session final : public watcher {
   base::task<void> run(const wire::sort_command& command);
   base::task<void> run(const wire::thread_command& command);
   base::task<bool> for_each_summary(std::span<const std::uint32_t> hits, bool with_summary, summary_function f);
-  void write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order, bool with_modseq);
+  void write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order, const search_result& found);
 
   // ESEARCH (session_multisearch.cpp).
   class visit;

@@ -110,7 +110,7 @@ base::task<bool> session::search_selected(const wire::search_command& command, b
   if (!alive) co_return false;
   limited_search = limited_search || found.lowest != 0;
   if (!found.hits.empty() || (command.returns & wire::return_save) != 0)
-    write_search_result(command, found.hits, found.with_modseq, selected_name_);
+    write_search_result(command, found, selected_name_);
   if ((command.returns & wire::return_update) != 0) open_context(command, found.hits);
   co_return true;
 }
@@ -125,7 +125,7 @@ base::task<void> session::search_in(const wire::search_command& command, const s
   const bool alive = co_await search_here(command.program, false, found);
   if (!alive) co_return;
   limited_search = limited_search || found.lowest != 0;
-  if (!found.hits.empty()) write_search_result(command, found.hits, found.with_modseq, info.name);
+  if (!found.hits.empty()) write_search_result(command, found, info.name);
   if (output_is_full()) co_await send_collected();
 }
 

@@ -24,6 +24,11 @@ mail::uid_set sequence_numbers(std::span<const wire::index_range> ranges) {
   return out;
 }
 
+void take_hit(search_plan& plan, search_subject& message, search_stage known, std::vector<std::uint32_t>& hits) {
+  hits.push_back(message.sequence - 1);
+  if (plan.is_fuzzy()) plan.note_relevancy(message.sequence - 1, plan.relevancy(message, known));
+}
+
 }  // namespace
 
 search_plan session::plan_search(const wire::search_program& program) const {
@@ -74,7 +79,7 @@ base::task<void> session::find_messages(search_plan& plan, std::span<const wire:
       if (const auto* const entry = current(known->at(i))) {
         search_subject message(*entry, i + 1);
         const verdict found = plan.judge(message, search_stage::index);
-        if (found == verdict::yes) hits.push_back(i);
+        if (found == verdict::yes) take_hit(plan, message, search_stage::index, hits);
         if (found == verdict::unknown) open.push_back(i);
       }
       if (i % 1024 == 1023 && turn.is_over()) co_await turn.next();
@@ -114,13 +119,13 @@ base::task<void> session::ask_index(search_plan& plan, std::vector<std::uint32_t
     if (entry == nullptr) continue;
     search_subject message(*entry, i + 1);
     const verdict now = plan.judge(message, search_stage::index);
-    if (now == verdict::yes) hits.push_back(i);
+    if (now == verdict::yes) take_hit(plan, message, search_stage::index, hits);
     if (now == verdict::unknown) open[left++] = i;
   }
   open.resize(left);
 }
 
-base::task<void> session::judge_batch(const search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
+base::task<void> session::judge_batch(search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,
                                       std::vector<std::uint32_t>& hits) {
   if (plan.needs_summary()) {
     co_await load_summaries(batch, memory);
@@ -133,7 +138,7 @@ base::task<void> session::judge_batch(const search_plan& plan, std::vector<fetch
 }
 
 // Leaves in the batch what is still open.
-base::task<void> session::judge_loaded(const search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
+base::task<void> session::judge_loaded(search_plan& plan, search_stage known, std::vector<fetch_subject>& batch,
                                        std::vector<std::uint32_t>& hits) {
   slices turn(*options().clock, where_);
   std::size_t open = 0;
@@ -147,7 +152,7 @@ base::task<void> session::judge_loaded(const search_plan& plan, search_stage kno
     }
     message.octets = subject.octets.view();
     const verdict found = plan.judge(message, known);
-    if (found == verdict::yes) hits.push_back(subject.sequence - 1);
+    if (found == verdict::yes) take_hit(plan, message, known, hits);
     if (found == verdict::unknown) {
       if (open != i) batch[open] = std::move(subject);
       ++open;
@@ -178,6 +183,7 @@ base::task<bool> session::search_here(const wire::search_program& program, bool 
   search_plan plan = plan_search(program);
   co_await find_messages(plan, among.ranges, found.hits);
   found.with_modseq = plan.has_modseq();
+  if (plan.is_fuzzy()) found.scores = plan.relevancies(found.hits);
   co_return !lost_;
 }
 
@@ -189,7 +195,7 @@ base::task<void> session::run(const wire::search_command& command) {
   search_result found;
   const bool alive = co_await begin_search(command.program, false, found);
   if (!alive) co_return;
-  write_search_result(command, found.hits, found.with_modseq);
+  write_search_result(command, found);
   if ((command.returns & wire::return_update) != 0) open_context(command, found.hits);
   const std::string code = limited("", found.lowest);
   co_await finish(condition::ok, code, "Searched", command.by_uid, command.by_uid);
@@ -235,13 +241,26 @@ void session::save_result(const wire::search_command& command, std::span<const s
   for (const std::uint32_t index : named_hits(command, hits)) saved_.insert(announced_->at(index).uid);
 }
 
-void session::write_search_result(const wire::search_command& command, std::span<const std::uint32_t> hits, bool with_modseq,
+std::uint8_t session::search_result::score_of(std::uint32_t hit) const noexcept {
+  const auto at = static_cast<std::size_t>(std::ranges::lower_bound(hits, hit) - hits.begin());
+  return at < scores.size() ? scores[at] : 0;
+}
+
+std::span<const std::uint8_t> session::told_scores(const wire::search_command& command,
+                                                   std::span<const std::uint8_t> scores) noexcept {
+  if ((command.returns & wire::return_partial) == 0) return scores;
+  const auto [first, last] = span_of(command.partial, scores.size());
+  return scores.subspan(first, last - first);
+}
+
+void session::write_search_result(const wire::search_command& command, const search_result& found,
                                   std::string_view mailbox) {
+  const auto& hits = found.hits;
   const auto number = [&](std::uint32_t index) { return command.by_uid ? announced_->at(index).uid : index + 1; };
   mail::uid_set numbers, partial;
   for (const std::uint32_t index : hits) numbers.insert(number(index));
   std::optional<std::uint64_t> modseq;
-  if (with_modseq) modseq = modseq_of(named_hits(command, hits));
+  if (found.with_modseq) modseq = modseq_of(named_hits(command, hits));
   save_result(command, hits);
   if (command.returns == wire::return_save) return;
   // RFC 9051 §6.4.4: who enabled IMAP4rev2 gets ESEARCH always.
@@ -257,7 +276,8 @@ void session::write_search_result(const wire::search_command& command, std::span
   machine_.output().esearch({.tag = machine_.tag(), .by_uid = command.by_uid, .returns = returns, .min = numbers.front(),
                              .max = numbers.back(), .count = static_cast<std::uint32_t>(hits.size()), .all = &numbers,
                              .order = {}, .range = command.partial, .partial = &partial, .partial_order = {},
-                             .modseq = modseq, .mailbox = mailbox, .uid_validity = announced_->uid_validity});
+                             .modseq = modseq, .mailbox = mailbox, .uid_validity = announced_->uid_validity,
+                             .relevancy = told_scores(command, found.scores)});
 }
 
 }  // namespace briefwerk::server::imap

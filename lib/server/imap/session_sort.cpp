@@ -67,9 +67,11 @@ base::task<void> session::run(const wire::sort_command& command) {
   alive =
       co_await for_each_summary(found.hits, order.needs_summary(),
                                 [&](std::uint32_t index, const store::message_entry& entry,
-                                    const mail::message_summary_view& summary) { order.add(index, entry, summary); });
+                                    const mail::message_summary_view& summary) {
+                                  order.add(index, entry, summary, found.score_of(index));
+                                });
   if (!alive) co_return;
-  write_sort_result(search, order.take(), found.with_modseq);
+  write_sort_result(search, order.take(), found);
   // RFC 5267 §4.3.1: sorted results are not kept up to date.
   if ((search.returns & wire::return_update) != 0) {
     const std::string code = "NOUPDATE \"" + std::string(machine_.tag()) + "\"";
@@ -79,9 +81,12 @@ base::task<void> session::run(const wire::sort_command& command) {
 }
 
 void session::write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order,
-                                bool with_modseq) {
+                                const search_result& found) {
+  std::vector<std::uint8_t> scores;
+  if ((search.returns & wire::return_relevancy) != 0)
+    for (const std::uint32_t index : order) scores.push_back(found.score_of(index));
   std::optional<std::uint64_t> modseq;
-  if (with_modseq) modseq = modseq_of(order);
+  if (found.with_modseq) modseq = modseq_of(order);
   save_result(search, order);
   if (search.returns == wire::return_save) return;
   for (auto& one : order) one = search.by_uid ? announced_->at(one).uid : one + 1;
@@ -102,7 +107,8 @@ void session::write_sort_result(const wire::search_command& search, std::vector<
                              .range = search.partial,
                              .partial = nullptr,
                              .partial_order = std::span(order).subspan(first, last - first),
-                             .modseq = modseq});
+                             .modseq = modseq,
+                             .relevancy = told_scores(search, scores)});
 }
 
 base::task<void> session::run(const wire::thread_command& command) {

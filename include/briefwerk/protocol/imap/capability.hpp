@@ -28,6 +28,7 @@ struct capabilities {
        replace = false, catenate = false, compress = false, metadata = false, list_metadata = false,
        acl = false;  // with LIST-MYRIGHTS, and other users' mailboxes in a namespace of their own
   bool notify = false, multisearch = false;
+  bool fuzzy = false;  // SEARCH=FUZZY
   literal_rule literals = literal_rule::minus;
   std::vector<std::string> more;  // further names, advertised after login, as they are
 };

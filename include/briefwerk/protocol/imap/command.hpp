@@ -144,8 +144,8 @@ struct search_command {
   fetch_kinds update_kinds = 0;
   search_program program;
 };
-// SORT (RFC 5256 §3; DISPLAYFROM and DISPLAYTO: RFC 5957).
-enum class sort_field : std::uint8_t { arrival, cc, date, from, size, subject, to, display_from, display_to };
+// SORT (RFC 5256 §3; DISPLAYFROM and DISPLAYTO: RFC 5957; RELEVANCY, the highest first: RFC 6203 §6).
+enum class sort_field : std::uint8_t { arrival, cc, date, from, size, subject, to, display_from, display_to, relevancy };
 struct sort_key {
   sort_field field = sort_field::arrival;
   bool reverse = false;

@@ -67,6 +67,7 @@ struct esearch_result {
   std::optional<std::uint64_t> modseq;  // RFC 7162 §3.1.5
   std::string_view mailbox = {};        // of RFC 7377, with its UIDVALIDITY; empty: neither is told
   std::uint32_t uid_validity = 0;
+  std::span<const std::uint8_t> relevancy = {};  // scores of the numbers told, in their order (RFC 6203 §4)
 };
 
 class fetch_row;

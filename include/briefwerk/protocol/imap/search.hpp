@@ -41,6 +41,7 @@ enum class search_key : std::uint8_t {
 
 struct search_node {
   search_key key = search_key::all;
+  bool fuzzy = false;          // under FUZZY (RFC 6203)
   std::uint32_t end = 0;       // index after the last node of this subtree; i + 1 for a leaf
   mail::flag_set flags = 0;
   std::int64_t number = 0;
@@ -53,6 +54,12 @@ struct search_node {
 // limits::imap_search_depth, so that a recursive evaluation is safe.
 struct search_program {
   std::span<const search_node> nodes;
+
+  bool is_fuzzy() const noexcept {
+    for (const auto& node : nodes)
+      if (node.fuzzy) return true;
+    return false;
+  }
 
   template <class F>
   void for_each_child(std::size_t parent, F&& f) const {
@@ -69,6 +76,7 @@ enum search_return_option : std::uint8_t {
   return_save = 1u << 4,
   return_partial = 1u << 5,  // RFC 9394, RFC 5267 §4.4
   return_update = 1u << 6,   // RFC 5267 §4.3
+  return_relevancy = 1u << 7,  // RFC 6203 §4; only with a fuzzy program
 };
 using search_return = std::uint8_t;
 

@@ -39,6 +39,7 @@ base::result<command> parse_multisearch(scanner& in) {
     if (!in.astring(charset) || !in.space()) return in.failure();
   }
   if (!read_search_program(in, charset, search.program) || !in.end()) return in.failure();
+  if (!may_return_relevancy(search)) return in.failure(errc::bad_option);
   return parsed;
 }
 

@@ -84,6 +84,7 @@ class program_reader {
   bool add(const search_node& node) {
     if (nodes_.size() == base::limits::imap_search_keys) return in_.refuse(errc::too_many);
     nodes_.push_back(node);
+    nodes_[nodes_.size() - 1].fuzzy = fuzzy_ != 0;
     nodes_[nodes_.size() - 1].end = static_cast<std::uint32_t>(nodes_.size());
     return true;
   }
@@ -99,6 +100,7 @@ class program_reader {
     }
     std::string_view name;
     if (!in_.run(name, in_atom, errc::bad_search_key)) return false;
+    if (is_word(name, "FUZZY")) return read_fuzzy(depth);
     if (is_word(name, "NEW")) {  // RECENT UNSEEN
       const auto at = nodes_.size();
       if (!add({.key = search_key::all_of}) || !add({.key = search_key::recent}) ||
@@ -111,6 +113,15 @@ class program_reader {
       if (is_word(name, rule.name)) return rule.negated ? read_negated(rule, depth) : read_leaf(rule, depth);
     }
     return in_.refuse(errc::bad_search_key);
+  }
+
+  // RFC 6203 §7: "FUZZY" SP search-key
+  bool read_fuzzy(std::size_t depth) {
+    if (!in_.space()) return false;
+    ++fuzzy_;
+    const bool read = read_key(depth + 1);
+    --fuzzy_;
+    return read;
   }
 
   // "(" search-key *(SP search-key) ")"
@@ -189,6 +200,7 @@ class program_reader {
   scanner& in_;
   arena_list<search_node> nodes_;
   std::string_view charset_;
+  unsigned fuzzy_ = 0;  // how often FUZZY stands before the key that is read
 };
 
 bool program_reader::read_text(std::string_view& text) {
@@ -224,6 +236,7 @@ bool read_search_returns(scanner& in, search_command& search) {
       else if (in.accept_word("ALL")) search.returns |= return_all;
       else if (in.accept_word("COUNT")) search.returns |= return_count;
       else if (in.accept_word("SAVE")) search.returns |= return_save;
+      else if (in.accept_word("RELEVANCY")) search.returns |= return_relevancy;
       else if (in.accept_word("UPDATE")) {
         search.returns |= return_update;
         if (in.accept_text(" (") && !read_fetch_list(in, search.update_items, search.update_kinds)) return false;
@@ -261,6 +274,7 @@ base::result<command> parse_search(scanner& in, bool by_uid) {
     if (!in.astring(charset) || !in.space()) return in.failure();
   }
   if (!read_search_program(in, charset, search.program) || !in.end()) return in.failure();
+  if (!may_return_relevancy(search)) return in.failure(errc::bad_option);
   return search;
 }
 

@@ -18,6 +18,7 @@ constexpr field_name fields[] = {
     {"TO", sort_field::to},
     {"DISPLAYFROM", sort_field::display_from},
     {"DISPLAYTO", sort_field::display_to},
+    {"RELEVANCY", sort_field::relevancy},
 };
 // Every field once in each direction says all that can be said.
 constexpr std::size_t most_keys = 2 * std::size(fields);
@@ -60,6 +61,9 @@ base::result<command> parse_sort(scanner& in, bool by_uid) {
       !read_search_program(in, charset, sort.search.program) || !in.end()) {
     return in.failure();
   }
+  for (const auto& key : sort.keys)
+    if (key.field == sort_field::relevancy && !sort.search.program.is_fuzzy()) return in.failure(errc::bad_option);
+  if (!may_return_relevancy(sort.search)) return in.failure(errc::bad_option);
   return sort;
 }
 
