@@ -4,14 +4,12 @@
 
 #include <string>
 
-#include "briefwerk/base/scripted_resolver.hpp"
-#include "briefwerk/filter.hpp"
+#include "stages.hpp"
 
 using namespace briefwerk;
+using namespace briefwerk::benchmarks;
 
 namespace {
-
-constexpr base::siphash_key key{1, 2};
 
 struct seen {
   std::int64_t expires, count;
@@ -26,13 +24,6 @@ class cached_names final : public base::resolver {
     co_return none;
   }
 };
-
-mail::smtp_envelope envelope_of(std::string sender) {
-  mail::smtp_envelope made;
-  made.sender = mail::mailbox_address{std::move(sender), "far.example"};
-  made.recipients.push_back({.address = {"alice", "example.org"}});
-  return made;
-}
 
 void bench_state_update(benchmark::State& state) {
   static filter::state_table<seen> table(1000000, key);
@@ -105,33 +96,12 @@ std::string message_of(std::size_t size) {
 void bench_chain_message(benchmark::State& state) {
   cached_names names;
   base::metrics metrics;
-  filter::chain chain({.metrics = &metrics, .junk_score = 5});
-  filter::dns_lists_options lists;
-  for (const char* zone : {"a.test", "b.test", "c.test"}) lists.lists.push_back({.zone = zone, .score = 1});
-  for (const char* zone : {"d.test", "e.test"}) lists.lists.push_back({.zone = zone, .kind = filter::dns_list_kind::domain, .score = 1});
-  chain.add(std::make_shared<filter::dns_lists>(lists, names, nullptr), {.on_failure = filter::failure_mode::open});
-  filter::rate_options limits;
-  for (const auto by : {filter::rate_key::address, filter::rate_key::network, filter::rate_key::sender_domain}) {
-    limits.rules.push_back({by, filter::rate_unit::messages, 1000000000, std::chrono::seconds(1)});
-  }
-  chain.add(std::make_shared<filter::rate>(limits, base::system_clock(), key));
   base::manual_clock time(base::wall_time(std::chrono::hours(500000)));
-  const auto greylist = std::make_shared<filter::greylist>(filter::greylist_options{.trusted_after = 0}, names, time, key);
-  chain.add(greylist, {.after = {"dns_lists", "rate"}});
-  std::string wrong;
-  filter::content_options rules{.senders = {"evil.example"}, .size = 50u << 20};
-  rules.attachments.push_back({.extensions = {"exe", "js", "vbs"}, .types = {"windows_program"}, .encrypted = true});
-  for (const char* pattern : {"(?i)you have won", "(?i)cheap pills", "\\$[0-9]+,[0-9]{3}", "^RE: RE: RE:"}) {
-    rules.headers.push_back({.name = "r", .field = "Subject", .pattern = pattern, .score = 1});
-  }
-  chain.add(*filter::content::create(rules, wrong));
+  const base::ip_address client = *base::ip_address::parse("192.0.2.1");
   const std::string message = message_of(20u << 10);
   const auto envelope = envelope_of("bob");
-  filter::session_facts known;
-  known.remote.address = *base::ip_address::parse("192.0.2.1");
-  for (int i = 0; i < 2; ++i, time.advance(std::chrono::seconds(400))) {
-    (void)base::sync_wait(greylist->rcpt(known, envelope, envelope.recipients.front()));
-  }
+  filter::chain chain({.metrics = &metrics, .junk_score = 5});
+  add_small_stages(chain, names, time, client, envelope);
   const auto run = [](benchmark::State& s, const filter::chain& by, const std::string& octets, const mail::smtp_envelope& what) -> base::task<void> {
     for (auto _ : s) {
       filter::session_facts session;
@@ -150,28 +120,11 @@ void bench_chain_message(benchmark::State& state) {
 }
 BENCHMARK(bench_chain_message);
 
-// What judging one message of 20 KiB costs: a classifier with an opinion, and rules of each kind.
+// What judging one message of 20 KiB costs.
 void bench_spam_message(benchmark::State& state) {
-  const auto learned = std::make_shared<filter::bayes>(filter::bayes_options{.least_messages = 5}, key);
   const std::string message = message_of(20u << 10);
-  for (int i = 0; i < 200; ++i) {
-    const std::string number = std::to_string(i * 7919);
-    learned->learn("Message-ID: <" + number + "@a.example>\r\nSubject: agenda " + number + "\r\n\r\nminutes of the meeting " + number,
-                   filter::kind_of_mail::ham, {}, 1);
-    learned->learn("Message-ID: <" + number + "@b.example>\r\nSubject: offer " + number + "\r\n\r\nbuy discount pills " + number,
-                   filter::kind_of_mail::spam, {}, 1);
-  }
-  filter::spam_options options{.classifier = learned};
-  for (const filter::spam_test& one : filter::spam_tests()) {
-    options.rules.push_back({.name = std::string(one.name), .test = std::string(one.name), .score = 1});
-  }
-  for (const char* pattern : {"(?i)you have won", "(?i)cheap pills", "\\$[0-9]+,[0-9]{3}", "^RE: RE: RE:"}) {
-    options.rules.push_back({.name = "subject", .field = "Subject", .pattern = pattern, .score = 1});
-  }
-  options.rules.push_back({.name = "link", .links = true, .pattern = "\\.(top|xyz)$", .score = 1});
   const base::manual_clock time(base::wall_time(std::chrono::seconds(1)));
-  std::string wrong;
-  const auto stage = *filter::spam_stage::create(std::move(options), time, wrong);
+  const auto stage = make_spam_stage(time);
   const auto run = [](benchmark::State& s, filter::spam_stage& by, const std::string& octets) -> base::task<void> {
     const mail::smtp_envelope envelope;
     for (auto _ : s) {
