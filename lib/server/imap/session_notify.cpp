@@ -135,12 +135,15 @@ base::task<base::status> session::watch_mailboxes(const names& all, bool tell_st
     auto& one = now[where];
     if (const auto at = n.mailboxes.find(where); at != n.mailboxes.end()) one = std::move(at->second);
     one.name = info.name;
-    if (std::exchange(one.events, static_cast<wire::notify_events>(events)) == 0) {
+    const auto watched_for = std::exchange(one.events, static_cast<wire::notify_events>(events));
+    if ((events & ~watched_for) != 0) {
+      const auto told = one.told;
       const auto known = co_await know_mailbox(where, one);
       if (!known) {
         now.erase(where);  // removed in between
         continue;
       }
+      if (watched_for != 0) one.told = told;  // what changed since is still to be told
     }
     if (tell_status) co_await write_first_status(where, one);
     if (output_is_full()) co_await send_collected();
