@@ -23,6 +23,7 @@ namespace keys {
 inline const std::string version = "version";
 inline const std::string next_block = "blocks";  // the first block of document numbers that is free
 inline const std::string mailbox = "m";          // + id: mailbox_record
+inline const std::string removed = "removed";    // documents that went since the words were written anew
 // + field + number: words of that field, each behind a line end, and one at the end. Part 0, 1, … until one is empty.
 inline const std::string words = "w";
 }  // namespace keys

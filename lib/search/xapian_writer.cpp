@@ -10,6 +10,8 @@ namespace {
 
 // Words of one part of the list of words; a part that is read and written anew should be small.
 constexpr std::size_t part_octets = 64u << 10;
+// Words that no message has any more stay in the list until so many messages went, and half as many as there are.
+constexpr std::uint32_t removed_before_rewrite = 1000;
 
 class writer final : public index_writer {
  public:
@@ -47,6 +49,7 @@ class writer final : public index_writer {
   std::uint32_t document_for(mailbox_record& record, std::uint32_t uid);
   void note_word(const std::string& term);
   void write_words(char field, word_list& list);
+  void rewrite_words();
   void erase_documents(const mailbox_record& record, const mail::uid_set& uids);
 
   Xapian::WritableDatabase database_;
@@ -56,7 +59,7 @@ class writer final : public index_writer {
   std::vector<pending_document> pending_;
   std::size_t pending_terms_ = 0;
   std::map<char, word_list> words_;
-  std::uint32_t next_block_ = 0;
+  std::uint32_t next_block_ = 0, removed_ = 0;
 };
 
 std::uint32_t to_number(const std::string& text) { return static_cast<std::uint32_t>(std::strtoul(text.c_str(), nullptr, 10)); }
@@ -64,6 +67,7 @@ std::uint32_t to_number(const std::string& text) { return static_cast<std::uint3
 writer::writer(Xapian::WritableDatabase database, std::move_only_function<void()> release)
     : database_(std::move(database)), release_(std::move(release)) {
   next_block_ = to_number(database_.get_metadata(keys::next_block));
+  removed_ = to_number(database_.get_metadata(keys::removed));
   for (auto at = database_.metadata_keys_begin(keys::mailbox); at != database_.metadata_keys_end(keys::mailbox); ++at) {
     auto record = decode_record(database_.get_metadata(*at));
     if (!record) throw Xapian::DatabaseCorruptError("mailbox");
@@ -131,6 +135,7 @@ void writer::erase_documents(const mailbox_record& record, const mail::uid_set& 
     if (number == 0) return;
     try {
       database_.delete_document(number);
+      ++removed_;
     } catch (const Xapian::DocNotFoundError&) {
     }
   });
@@ -169,8 +174,39 @@ base::status writer::commit_all() {
   added_.clear();
   for (const auto& [mailbox, record] : records_) database_.set_metadata(mailbox_key(mailbox), encode(record));
   database_.set_metadata(keys::next_block, std::to_string(next_block_));
+  database_.set_metadata(keys::removed, std::to_string(removed_));
   database_.commit();
+  if (removed_ >= removed_before_rewrite && removed_ >= database_.get_doccount() / 2) rewrite_words();
   return {};
+}
+
+// From the terms that are there, none pending; of the old list nothing is left.
+void writer::rewrite_words() {
+  for (const char field : {'F', 'T', 'C', 'K', 'S', 'I', 'H', 'B'}) {
+    std::uint32_t part = 0;
+    std::string words;
+    const auto flush = [&] {
+      if (words.empty()) return;
+      database_.set_metadata(words_key(static_cast<term_field>(field), part++), words);
+      words.clear();
+    };
+    const std::string prefix = make_term(static_cast<term_field>(field), term_kind::word);
+    for (auto at = database_.allterms_begin(prefix); at != database_.allterms_end(prefix); ++at) {
+      if (words.empty()) words = "\n";
+      words.append((*at).substr(prefix.size())).append("\n");
+      if (words.size() >= part_octets) flush();
+    }
+    flush();
+    for (;; ++part) {
+      const auto key = words_key(static_cast<term_field>(field), part);
+      if (database_.get_metadata(key).empty()) break;
+      database_.set_metadata(key, {});
+    }
+    words_[field].last_part = 0;
+  }
+  removed_ = 0;
+  database_.set_metadata(keys::removed, "0");
+  database_.commit();
 }
 
 void writer::write_words(char field, word_list& list) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <thread>
 
+#include "search/xapian_database.hpp"
 #include "support.hpp"
 
 namespace {
@@ -122,6 +123,40 @@ TEST_CASE("many UIDs, in several blocks and mailboxes") {
     REQUIRE(found.has_value());
     CHECK(found->answers[0].sure == expected);
   }
+}
+
+TEST_CASE("words of messages that are gone leave the list of words, and all others stay") {
+  house at;
+  store::message_entry entry;
+  const auto lettered = [](std::uint32_t number) {
+    std::string out = "w";
+    for (; number != 0; number /= 20) out += static_cast<char>('a' + number % 20);
+    return out + "x";
+  };
+  auto writer = std::move(*at.where().write(at.account));
+  for (entry.uid = 1; entry.uid <= 6000; ++entry.uid) {
+    std::string octets = "Subject: s\r\n\r\n";
+    for (std::uint32_t i = 0; i < 5; ++i) octets += lettered(entry.uid * 5 + i) + " ";
+    REQUIRE(writer->add(at.inbox(), {.entry = &entry, .summary = {}, .octets = octets}));
+  }
+  REQUIRE(writer->reached(at.inbox(), 1, 6001));
+  REQUIRE(writer->commit());
+  const auto part_is_there = [&](std::uint32_t part) {
+    return !Xapian::Database(at.index_folder()).get_metadata(words_key(term_field::body, part)).empty();
+  };
+  CHECK(part_is_there(2));
+  REQUIRE(writer->remove(at.inbox(), {{11, 5990}}));
+  REQUIRE(writer->commit());
+  CHECK(part_is_there(0));
+  CHECK_FALSE(part_is_there(1));
+  entry.uid = 6001;
+  REQUIRE(writer->add(at.inbox(), {.entry = &entry, .summary = {}, .octets = "Subject: s\r\n\r\nlatecomer\r\n"}));
+  REQUIRE(writer->reached(at.inbox(), 1, 6002));
+  REQUIRE(writer->commit());
+  const auto sure = [&](const std::string& text) { return at.ask({{.in = field::body, .name = {}, .text = text}}).answers[0].sure.to_string(); };
+  for (const std::uint32_t uid : {1u, 10u, 5991u, 6000u}) CHECK(sure(lettered(uid * 5 + 3)) == std::to_string(uid));
+  CHECK(sure(lettered(5000)).empty());
+  CHECK(sure("atecome") == "6001");
 }
 
 TEST_CASE("a message whose octets cannot be read, or that has too many words, is left to scanning") {
