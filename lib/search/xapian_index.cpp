@@ -79,7 +79,7 @@ const Xapian::Database* xapian_index::open(const store::account_id& account) {
   }
   if (!is_name(account) || !std::filesystem::exists(path(account) + "/iamglass")) return nullptr;
   Xapian::Database opened(path(account));
-  // Not made whole yet, or by another version: as good as none until it is built anew.
+  // Of another version: as good as none until it is built anew.
   if (opened.get_metadata(keys::version) != text_version()) return nullptr;
   readers_.push_front({account, std::move(opened)});
   if (readers_.size() > open_readers) readers_.pop_back();
@@ -148,8 +148,9 @@ base::status xapian_index::erase(const store::account_id& account) {
 std::vector<store::account_id> xapian_index::accounts() const {
   std::vector<store::account_id> out;
   std::error_code error;
-  for (std::filesystem::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error))
-    out.push_back(at->path().filename().string());
+  for (std::filesystem::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
+    if (auto name = at->path().filename().string(); is_name(name)) out.push_back(std::move(name));
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <unordered_set>
 
@@ -229,15 +230,30 @@ void writer::write_words(char field, word_list& list) {
   list.fresh.clear();
 }
 
+// Beside its place first: nobody ever finds half a database. What a crash left there goes.
+base::status create(const std::filesystem::path& folder) {
+  const auto made = folder.parent_path() / (".new-" + folder.filename().string());
+  std::error_code error;
+  std::filesystem::remove_all(made, error);
+  {
+    Xapian::WritableDatabase database(made.string(), Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS);
+    database.set_metadata(keys::version, text_version());
+    database.commit();
+  }
+  std::filesystem::remove_all(folder, error);
+  std::filesystem::rename(made, folder, error);
+  if (error) return base::fail(error);
+  return {};
+}
+
 }  // namespace
 
 base::result<std::unique_ptr<index_writer>> make_writer(const std::string& folder, std::move_only_function<void()> release) {
   return guarded([&]() -> base::result<std::unique_ptr<index_writer>> {
-    Xapian::WritableDatabase database(folder, Xapian::DB_CREATE_OR_OPEN | Xapian::DB_BACKEND_GLASS);
-    if (database.get_metadata(keys::version).empty()) {
-      if (database.get_lastdocid() != 0) return base::fail(base::errc::corrupt);
-      database.set_metadata(keys::version, text_version());
+    if (!std::filesystem::exists(folder + "/iamglass")) {
+      if (auto created = create(folder); !created) return base::fail(created.error());
     }
+    Xapian::WritableDatabase database(folder, Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS);
     if (database.get_metadata(keys::version) != text_version()) return base::fail(base::errc::corrupt);
     return std::make_unique<writer>(std::move(database), std::move(release));
   });

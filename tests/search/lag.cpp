@@ -23,8 +23,9 @@ const std::vector<probe> common{{.in = field::body, .name = {}, .text = "common"
 
 void wait_until(const std::function<bool()>& there, int line = __builtin_LINE()) {
   CAPTURE(line);
-  for (int i = 0; i < 2000 && !there(); ++i) std::this_thread::sleep_for(5ms);
-  CHECK(there());
+  bool met = there();
+  for (int i = 0; i < 4000 && !met; ++i, met = there()) std::this_thread::sleep_for(5ms);
+  CHECK(met);
 }
 
 void overwrite(const std::string& folder, std::string_view with) {
@@ -205,7 +206,11 @@ TEST_CASE("the service indexes what comes, forgets what goes, and answers") {
   options.lag = 1h;
   service indexing(at.where(), at.mail(), at.directory(), options);
   indexing.start();
-  const auto below = [&] { return sync_wait(indexing.find(at.account, at.inbox(), common))->below; };
+  const auto below = [&] {
+    const auto found = sync_wait(indexing.find(at.account, at.inbox(), common));
+    REQUIRE(found.has_value());
+    return found->below;
+  };
   for (int i = 0; i < 4; ++i) at.deliver(message(i));
   std::this_thread::sleep_for(50ms);
   CHECK(below() == 0);  // too few to be worth it
@@ -214,8 +219,10 @@ TEST_CASE("the service indexes what comes, forgets what goes, and answers") {
   const auto reached = below();
   for (int i = 0; i < 5; ++i) at.deliver(message(i));
   wait_until([&] { return below() >= reached + 3; });
+  std::error_code error;
+  const auto made = std::filesystem::last_write_time(at.index_folder(), error);
   indexing.rebuild({});
-  wait_until([&] { return below() == 12; });
+  wait_until([&] { return below() == 12 && std::filesystem::last_write_time(at.index_folder(), error) != made; });
   REQUIRE(sync_wait(at.directory().remove_account(at.account)));
   REQUIRE(sync_wait(at.mail().remove_account(at.account)));
   indexing.forget(at.account);
