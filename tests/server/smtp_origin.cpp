@@ -46,6 +46,7 @@ struct checking_host {
                                                  filter::mailauth_options{.authserv_id = "mx.test", .may_seal = true}));
     host.mx.handler = host.submission.handler = &handler;
   }
+  ~checking_host() { host.threads.stop(0ms); }  // sessions that end ask the handler
   mailauth::arc_result verify_arc(std::string_view message) {
     mailauth::dkim_keys found(the_crypto(), names);
     const mailauth::arc_verifier verifier(found);
