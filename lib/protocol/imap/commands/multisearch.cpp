@@ -31,15 +31,8 @@ base::result<command> parse_multisearch(scanner& in) {
   search.by_uid = search.extended = true;  // §2.1
   if (!in.space()) return in.failure();
   if (in.accept_text("IN ") && (!read_sources(in, parsed) || !in.space())) return in.failure();
-  if (in.accept_text("RETURN ") && !read_search_returns(in, search)) return in.failure();
+  if (!read_search_arguments(in, search)) return in.failure();
   if (search.returns == 0) search.returns = return_all;
-  std::string_view charset;
-  if (in.accept_text("CHARSET ")) {
-    if (in.options().utf8_accepted) return in.failure(errc::bad_option);
-    if (!in.astring(charset) || !in.space()) return in.failure();
-  }
-  if (!read_search_program(in, charset, search.program) || !in.end()) return in.failure();
-  if (!may_return_relevancy(search)) return in.failure(errc::bad_option);
   return parsed;
 }
 

@@ -263,18 +263,22 @@ bool read_search_program(scanner& in, std::string_view charset, search_program& 
   return program_reader(in, charset).read(program);
 }
 
+bool read_search_arguments(scanner& in, search_command& search) {
+  if (in.accept_text("RETURN ") && !read_search_returns(in, search)) return false;
+  std::string_view charset;
+  if (in.accept_text("CHARSET ")) {
+    if (in.options().utf8_accepted) return in.refuse(errc::bad_option);
+    if (!in.astring(charset) || !in.space()) return false;
+  }
+  if (!read_search_program(in, charset, search.program) || !in.end()) return false;
+  return may_return_relevancy(search) || in.refuse(errc::bad_option);
+}
+
 // search = "SEARCH" [search-return-opts] SP ["CHARSET" SP charset SP] search-key *(SP search-key)
 base::result<command> parse_search(scanner& in, bool by_uid) {
   search_command search{.by_uid = by_uid};
   if (!in.space()) return in.failure();
-  if (in.accept_text("RETURN ") && !read_search_returns(in, search)) return in.failure();
-  std::string_view charset;
-  if (in.accept_text("CHARSET ")) {
-    if (in.options().utf8_accepted) return in.failure(errc::bad_option);
-    if (!in.astring(charset) || !in.space()) return in.failure();
-  }
-  if (!read_search_program(in, charset, search.program) || !in.end()) return in.failure();
-  if (!may_return_relevancy(search)) return in.failure(errc::bad_option);
+  if (!read_search_arguments(in, search)) return in.failure();
   return search;
 }
 

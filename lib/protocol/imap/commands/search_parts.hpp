@@ -13,6 +13,8 @@ bool read_result_range(scanner& in, result_range& out);
 bool read_search_returns(scanner& in, search_command& search);
 // search-key *(SP search-key); `charset` "" is US-ASCII or UTF-8. errc::bad_charset for one that is not known.
 bool read_search_program(scanner& in, std::string_view charset, search_program& program);
+// What SEARCH and ESEARCH share, to the end: [search-return-opts] ["CHARSET" SP charset SP] search-program.
+bool read_search_arguments(scanner& in, search_command& search);
 // RFC 6203 §4: scores are of fuzzy searches.
 inline bool may_return_relevancy(const search_command& search) noexcept {
   return (search.returns & return_relevancy) == 0 || search.program.is_fuzzy();
