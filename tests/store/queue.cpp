@@ -182,6 +182,23 @@ TEST_CASE("queue: many items in pieces") {
   CHECK(sync_wait(o.queue.list("", 10000))->size() == 2500);
 }
 
+TEST_CASE("queue: a list is in the order of arrival, within a millisecond and when the clock is set back") {
+  base::manual_clock time(base::wall_time(std::chrono::hours(500000)));
+  office o(make_memory_store(crypto(), time));
+  ids senders;
+  for (int i = 0; i < 40; ++i) {
+    if (i == 20) time.advance(std::chrono::hours(-1));
+    queue_item next = item("", 1);
+    next.sender = senders.emplace_back(std::to_string(i) + "@example.org");
+    o.put("m", {std::move(next)});
+  }
+  auto found = sync_wait(o.queue.list("", 100));
+  REQUIRE(found);
+  ids listed;
+  for (const auto& one : *found) listed.push_back(one.sender);
+  CHECK(listed == senders);
+}
+
 TEST_CASE("queue: a damaged item does not hold up the others") {
   office o(make_memory_store(crypto(), base::system_clock()));
   o.put("m", {item("a", 1), item("b", 2), item("c", 3)});

@@ -11,6 +11,7 @@
 #include "briefwerk/store/local_store.hpp"
 #include "store/mailbox/faults.hpp"
 #include "store/mailbox/workers.hpp"
+#include "store/queue/queue_records.hpp"
 
 namespace briefwerk::store {
 
@@ -52,6 +53,7 @@ struct store_core {
   const base::clock& time;
   const local_store_options options;
   faults report;
+  queue_ids new_queue_ids;
   workers threads;
   committer writer;  // ends first: what is pending is committed, and its answers may still use the rest
 };

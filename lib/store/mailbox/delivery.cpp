@@ -31,7 +31,7 @@ delivery::delivery(store_core& core, message_source message, std::vector<local_t
     results_.emplace_back(base::fail(base::errc::cancelled));
   }
   for (queue_item& item : queue_) {
-    if (item.id.empty()) item.id = new_queue_id(core.time, core.crypto);
+    if (item.id.empty()) item.id = core.new_queue_ids.make(core.time, core.crypto);
     item.size = message.octets.size();
   }
 }

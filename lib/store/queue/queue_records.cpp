@@ -1,5 +1,7 @@
 #include "store/queue/queue_records.hpp"
 
+#include <algorithm>
+
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/base/limits.hpp"
 #include "store/mailbox/keys.hpp"
@@ -95,10 +97,16 @@ base::result<queue_item> decode_queue_item(std::string_view value, std::string_v
   return item;
 }
 
-std::string new_queue_id(const base::clock& time, const base::crypto& random) {
+std::string queue_ids::make(const base::clock& time, const base::crypto& random) {
+  const std::uint64_t now = static_cast<std::uint64_t>(time.now().time_since_epoch().count()) << 16;
+  std::uint64_t before = last_.load(std::memory_order_relaxed);
+  std::uint64_t made = 0;
+  do {
+    made = std::max(now, before + 1);  // a clock that was set back does not reorder them either
+  } while (!last_.compare_exchange_weak(before, made, std::memory_order_relaxed));
   std::string octets;
-  append_key_number(octets, static_cast<std::uint64_t>(time.now().time_since_epoch().count()));
-  return base::hex_encode(octets.substr(2) + random.random_octets(5));
+  append_key_number(octets, made);
+  return base::hex_encode(octets + random.random_octets(5));
 }
 
 base::result<std::optional<queue_item>> read_queue_item(const view& now, std::string_view id) {

@@ -3,6 +3,7 @@
 // The partition "q": keys and values of the queue, and its changes as steps of a transaction.
 // lib/store/FORMAT.md describes them.
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,8 +36,15 @@ std::string encode(const queue_item& item);
 // The id is the key's. errc::corrupt.
 base::result<queue_item> decode_queue_item(std::string_view value, std::string_view id);
 
-// Ascending with time; not to be guessed.
-std::string new_queue_id(const base::clock& time, const base::crypto& random);
+// Makes the ids of items: ascending in the order in which they were made, so that a list shows what arrived first at the
+// top; not to be guessed. Thread-safe.
+class queue_ids {
+ public:
+  std::string make(const base::clock& time, const base::crypto& random);
+
+ private:
+  std::atomic<std::uint64_t> last_ = 0;  // milliseconds since 1970, and 16 bits that count within one
+};
 
 // Reads and changes the queue through the view and the batch of one step. What was put into the batch is not seen by
 // later reads, so an item may be changed once in a step.
