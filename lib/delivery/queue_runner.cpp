@@ -40,15 +40,13 @@ void queue_runner::start(net::io_thread& thread) {
       }
     });
   });
-  impl_->active += 2;
+  ++impl_->active;
   auto look = [](std::shared_ptr<impl> self) -> base::task<void> {
     co_await self->loop();
     --self->active;
   };
-  auto keep_ticking = [](std::shared_ptr<impl> self) -> base::task<void> {
-    co_await self->ticker();
-    --self->active;
-  };
+  // Not counted as active: after stop() its last sleep has nothing to do, and nobody should wait for that.
+  auto keep_ticking = [](std::shared_ptr<impl> self) -> base::task<void> { co_await self->ticker(); };
   base::spawn(thread, look(impl_));
   base::spawn(thread, keep_ticking(impl_));
 }
@@ -57,7 +55,10 @@ void queue_runner::stop() {
   if (impl_->stopping.exchange(true) || !impl_->thread) return;
   impl_->watching = {};
   impl_->thread->post([weak = std::weak_ptr(impl_)] {
-    if (const auto self = weak.lock()) self->changed.set();
+    const auto self = weak.lock();
+    if (!self) return;
+    self->close_idle(true);
+    self->changed.set();
   });
 }
 
@@ -76,7 +77,7 @@ bool queue_runner::is_idle() const noexcept { return impl_->active == 0; }
 base::task<void> queue_runner::impl::ticker() {
   while (!stopping) {
     const auto slept = co_await net::sleep_for(tick);
-    if (!slept) break;
+    if (!slept || stopping) break;
     close_idle(false);
     if (next_look != 0 && next_look <= now()) changed.set();
   }
