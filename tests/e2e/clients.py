@@ -109,18 +109,18 @@ def curl_sends_and_reads():
             equal(part.strip(), b"Subject: curl one")
             found = curl(server, base + "/INBOX?SUBJECT%20curl", login, tls).stdout.decode()
             that(found.startswith("* SEARCH 1 2"), found)
-        curl(server, f'imap://localhost:{server.ports["imap"]}/Archive', login, "ssl-reqd", f'upload-file = "{file}"')
+            curl(server, base + "/Archive", login, tls, f'upload-file = "{file}"')
+            curl(server, base + "/INBOX;UID=1", login, tls, 'request = "UID STORE 1 +FLAGS (\\\\Flagged)"')
+            flagged = curl(server, base + "/INBOX?FLAGGED", login, tls).stdout.decode()
+            that(flagged.startswith("* SEARCH 1\r"), flagged)
+            curl(server, base + "/INBOX", login, tls, 'request = "STORE 1 -FLAGS (\\\\Flagged)"')
         with open(file, "rb") as f:
-            equal(bodies(server.imap("alice@example.test"), "Archive"), [f.read()], "append by curl")
+            equal(bodies(server.imap("alice@example.test"), "Archive"), [f.read()] * 2, "append by curl")
     bad = curl(server, f'imaps://localhost:{server.ports["imaps"]}/', 'user = "alice@example.test:wrong"', ok=False)
     equal(bad.returncode, 67, "curl with a wrong password")
 
 
-@check
-def imaplib_all_day():
-    server = serve()
-    c = server.imap()
-
+def imaplib_all_day(server, c):
     def ok(answer):
         equal(answer[0], "OK", answer)
         return answer[1]
@@ -189,6 +189,18 @@ def imaplib_all_day():
 
 
 @check
+def imaplib_over_starttls():
+    server = serve()
+    imaplib_all_day(server, server.imap())
+
+
+@check
+def imaplib_over_tls():
+    server = serve()
+    imaplib_all_day(server, server.imap(implicit=True))
+
+
+@check
 def imap_idle_tells_of_new_mail():
     server = serve()
     line = server.raw_tls("imaps")
@@ -232,19 +244,17 @@ def imap_state(server, mailbox="INBOX"):
     return state
 
 
-@check
-def mbsync_keeps_both_sides_equal():
-    need("mbsync")
+def mbsync_keeps_both_sides_equal(implicit):
     server = serve()
     home = server.dir + "/sync"
     os.makedirs(home + "/mail")
     with open(home + "/rc", "w") as f:
         f.write(f"""IMAPAccount a
 Host localhost
-Port {server.ports["imap"]}
+Port {server.ports["imaps" if implicit else "imap"]}
 User alice@example.test
 PassCmd "printf '{PASSWORD}'"
-SSLType STARTTLS
+SSLType {"IMAPS" if implicit else "STARTTLS"}
 CertificateFile {server.ca}
 SystemCertificates no
 
@@ -294,6 +304,24 @@ SyncState *
     equal(len(maildir_state(home + "/mail/INBOX")), 22)
     sync()  # nothing left to do
     equal(len(imap_state(server)), 22)
+    other = Server(start=False)
+    with open(home + "/rc") as f:
+        rc = f.read().replace(server.ca, other.ca)
+    with open(home + "/rc", "w") as f:
+        f.write(rc)
+    that(run(["mbsync", "-c", home + "/rc", "all"], ok=False).returncode != 0, "mbsync takes another certificate")
 
 
-main(240)
+@check
+def mbsync_over_starttls():
+    need("mbsync")
+    mbsync_keeps_both_sides_equal(False)
+
+
+@check
+def mbsync_over_tls():
+    need("mbsync")
+    mbsync_keeps_both_sides_equal(True)
+
+
+main(400)

@@ -224,11 +224,14 @@ class Server:
         client.login(user, password)
         return client
 
-    def imap(self, user=None, password="correct horse", tls=True, timeout=60):
-        client = imaplib.IMAP4(self.address, self.ports["imap"], timeout=timeout)
-        client.host = self.hostname if self.address != "127.0.0.1" else "127.0.0.1"
-        if tls:
-            client.starttls(self.trust())
+    def imap(self, user=None, password="correct horse", tls=True, timeout=60, implicit=False):
+        if implicit:
+            client = imaplib.IMAP4_SSL(self.address, self.ports["imaps"], ssl_context=self.trust(), timeout=timeout)
+        else:
+            client = imaplib.IMAP4(self.address, self.ports["imap"], timeout=timeout)
+            client.host = self.hostname if self.address != "127.0.0.1" else "127.0.0.1"
+            if tls:
+                client.starttls(self.trust())
         if user:
             client.login(user, password)
         return client
