@@ -324,4 +324,4 @@ def mbsync_over_tls():
     mbsync_keeps_both_sides_equal(True)
 
 
-main(400)
+main()

@@ -204,4 +204,4 @@ def killed_while_one_writes_alone():
     kill_filers(1, 300)
 
 
-main(120 + 140 * COUNT)
+main(560 + 140 * COUNT)

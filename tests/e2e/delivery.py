@@ -319,4 +319,4 @@ def the_certificate_is_checked_where_asked():
         equal(bodies(pair.b.imap("bob@b.test")), [], "sent to a server whose certificate nobody vouches for")
 
 
-main(300)
+main()

@@ -10,6 +10,7 @@ import hashlib
 import imaplib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -62,19 +63,47 @@ def run(command, stdin=None, ok=True, timeout=60, env=None):
     return done
 
 
+_claims = []
+
+
+def _claimed(port):
+    """True where no other script has the port, now or while it starts its server anew: the name goes with this process."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0briefwerk-e2e-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
+
+
+def _is_free(port, address):
+    try:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(type=kind) as one:
+                one.bind((address, port))
+        return True
+    except OSError:
+        return False
+
+
 def free_ports(count, address="127.0.0.1"):
-    sockets = []
-    for _ in range(count):
-        one = socket.socket()
-        one.bind((address, 0))
-        sockets.append(one)
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Below those that the kernel gives to outgoing connections, so that none of these takes one of a server that is away."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        end = int(f.read().split()[0])
+    if end < 12000:
+        end = 32768
+    ports, candidates = [], list(range(end // 2, end))
+    random.shuffle(candidates)
+    while len(ports) < count:
+        port = candidates.pop()
+        if _claimed(port) and _is_free(port, address):
+            ports.append(port)
     return ports
 
 
-def wait_for(what, condition, seconds=20.0, pause=0.05):
+def wait_for(what, condition, seconds=60.0, pause=0.05):
     end = time.monotonic() + seconds
     while True:
         found = condition()
@@ -83,6 +112,13 @@ def wait_for(what, condition, seconds=20.0, pause=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
         time.sleep(pause)
+
+
+def on_one_day(seconds=60):
+    """What is counted by days (UTC) and takes so long does not begin just before midnight."""
+    left = 86400 - time.time() % 86400
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
@@ -195,8 +231,15 @@ class Server:
         return self.memory()
 
     def log(self):
-        with open(self.log_file, errors="replace") as f:
-            return f.read()
+        """Whole lines only, with those of files that were set aside at midnight."""
+        text = ""
+        for name in [*sorted(glob.glob(self.log_file + "-*")), self.log_file]:
+            try:
+                with open(name, errors="replace") as f:
+                    text += f.read()
+            except FileNotFoundError:  # between two files
+                pass
+        return text[:text.rfind("\n") + 1]
 
     def tail(self, lines=25):
         text = ""
@@ -240,10 +283,10 @@ class Server:
         with self.smtp() as client:
             client.sendmail(sender, recipients, text)
 
-    def raw(self, port, timeout=30):
+    def raw(self, port, timeout=60):
         return Line(socket.create_connection((self.address, self.ports[port]), timeout))
 
-    def raw_tls(self, port, timeout=30):
+    def raw_tls(self, port, timeout=60):
         """A line-wise connection inside TLS: implicit, or by STARTTLS, behind the greeting."""
         line = self.raw(port, timeout)
         if port in ("smtp", "submission"):
@@ -328,7 +371,7 @@ def bodies(imap, mailbox="INBOX"):
     return [part[1] for part in data if isinstance(part, tuple)]
 
 
-def wait_for_mail(server, user, condition, password="correct horse", seconds=30):
+def wait_for_mail(server, user, condition, password="correct horse", seconds=60):
     def look():
         imap = server.imap(user, password)
         try:
@@ -368,7 +411,7 @@ def _clean(failed):
             shutil.rmtree(server.dir, ignore_errors=True)
 
 
-def main(limit=300):
+def main(limit=840):
     """Runs the checks in their order; a check that fails does not keep the others from running."""
     def up(*_):
         raise TimeUp(f"not done within {limit} s")

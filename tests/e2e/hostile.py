@@ -58,7 +58,7 @@ def rest(line, seconds=20):
     return said
 
 
-def flood(line, octets, seconds=30):
+def flood(line, octets, seconds=120):
     """Sends all of it, or what the server takes, and reads meanwhile; what it said until it closed. In one thread:
     the two directions of a TLS connection share their state."""
     left = memoryview(octets)
@@ -131,7 +131,7 @@ def literal_of_4_gib():
             line = server.raw_tls("imaps")
             if command.startswith("APPEND"):
                 line.imap("l", 'LOGIN alice@example.test "correct horse"')
-            line.socket.settimeout(10)
+            line.socket.settimeout(60)
             line.send("a " + command % announced + "\r\n")
             if "+}" in command:
                 answer = line.line()
@@ -349,4 +349,4 @@ def smuggled_ends_of_data():
     that(not any(b"Return-Path: <evil@" in one for one in found), "a message was smuggled in")
 
 
-main(420)
+main()

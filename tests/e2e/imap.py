@@ -149,4 +149,4 @@ def a_bomb_of_deflate():
     that("* 0 EXISTS" in open_mailbox(server).imap("s", "SELECT INBOX"), "the server goes on")
 
 
-main(240)
+main()

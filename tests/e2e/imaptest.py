@@ -397,4 +397,4 @@ def scripted_suite():
         raise AssertionError("\n".join(failures))
 
 
-main(280)
+main()

@@ -331,14 +331,14 @@ def every_answer_at_every_step():
 @check
 def where_it_fails():
     deferring, passing = Milter(), Milter()
-    hosts = ((server(stage(deferring, seconds=1, message_seconds=1)), deferring, "defer"),
-             (server(stage(passing, seconds=1, message_seconds=1, failure="open")), passing, "open"))
+    hosts = ((server(stage(deferring, seconds=3, message_seconds=3)), deferring, "defer"),
+             (server(stage(passing, seconds=3, message_seconds=3, failure="open")), passing, "open"))
     for host, milter, failure in hosts:
         delivered = 0
         for command, where in {b"O": "connect", **PLACES}.items():
             for how in (HANG, DIE, RUBBISH, [b"Z"], [b"cx"], [b"hX-Early\0 x\0", b"c"] if command != b"E" else [b"e<no address>\0", b"c"]):
                 if how == HANG and command not in (b"O", b"C", b"R", b"E"):
-                    continue  # each takes a second
+                    continue  # each takes three seconds
                 milter.answers = {command: how}
                 milter.heard.clear()
                 got = attempt(host)
@@ -562,7 +562,7 @@ def rspamd():
                 return True
             except OSError:
                 return False
-        wait_for("rspamd", ready, 90, 0.2)
+        wait_for("rspamd", ready, 240, 0.2)
         host = server(stage(f"inet:{port}@localhost", "rspamd", junk_field="X-Spam"))
         deliver(host)
         [clean] = inbox(host)

@@ -291,4 +291,4 @@ set mail_check=60 imap_check_subscribed=no
             equal([a.get_content() for a in parsed.iter_attachments()], [bytes(range(256)) * 8])
 
 
-main(400)
+main()

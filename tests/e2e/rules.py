@@ -246,4 +246,4 @@ def the_log_keeps_secrets():
         server.stop()
 
 
-main(240)
+main()

@@ -131,4 +131,4 @@ def changes_are_told_at_any_time():
     equal(server.stop(), 0)
 
 
-main(240)
+main()

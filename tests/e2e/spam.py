@@ -7,7 +7,7 @@ import re
 import signal
 import smtplib
 
-from harness import BIN, Server, bodies, check, equal, main, message, run, that, wait_for, wait_for_mail
+from harness import BIN, Server, bodies, check, equal, main, message, on_one_day, run, that, wait_for, wait_for_mail
 
 RARE = "quibblewort"  # a word that must not be found in any file
 SPAM = f"Cheap {RARE} pills, discount lottery winner offer, buy now without prescription"
@@ -279,6 +279,7 @@ def the_queue_is_bounded():
 
 @check
 def one_account_does_not_decide_for_all():
+    on_one_day()
     host = server({"classifier": {"share_a_day": 2, "least_messages": 100}})
     for number in range(5):
         send(host, letter(SPAM, number))

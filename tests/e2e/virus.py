@@ -166,7 +166,7 @@ def malware_is_found_wherever_it_hides():
     told = [e for e in map(json.loads, host.log().splitlines()) if e["event"] == "filter.verdict"]
     equal({(e["stage"], e["action"], e["from"]) for e in told}, {("virus", "reject", "bob@far.example")}, "what is logged")
     that("papers" not in host.log() and "a.zip" not in host.log(), "no content in the log")
-    equal(left_behind(host), [], "files of scans")
+    wait_for("the files of scans to go", lambda: not left_behind(host))
 
     path = host.dir + "/message"
     with open(path, "wb") as f:
@@ -182,9 +182,13 @@ def malware_is_found_wherever_it_hides():
 @check
 def workers_are_confined():
     host = server({"workers": 2})
-    workers = wait_for("the workers", lambda: processes(host)[2])
-    equal(len(workers), 2, "workers")
-    for one in workers:
+    def confined():
+        workers = processes(host)[2]
+        try:
+            return len(workers) == 2 and all("Seccomp:\t2" in open(f"/proc/{one}/status").read() for one in workers) and workers
+        except FileNotFoundError:
+            return None
+    for one in wait_for("two workers, confined", confined):
         with open(f"/proc/{one}/status") as f:
             status = f.read()
         that("Seccomp:\t2" in status and "NoNewPrivs:\t1" in status, "a filter of system calls, and no new rights")
@@ -277,7 +281,7 @@ def bombs_end():
         with open(f"/proc/{one}/status") as f:
             most = int(f.read().split("VmHWM:")[1].split()[0])
         that(most < (1 << 20), f"a worker took {most} KiB")
-    equal(left_behind(host), [], "files of scans")
+    wait_for("the files of scans to go", lambda: not left_behind(host))
 
 
 @check
@@ -310,18 +314,18 @@ def scanners_killed_in_the_middle():
     print(f"         of 60 harmless {good.count(250)} delivered, {good.count(451)} deferred; of 60 infected {bad.count(554)} refused, {bad.count(451)} deferred")
     wait_for("the scanner to be back", lambda: send(host, message("a@b.example", "c"))[0] == 250, 60)
     equal(send(host, INFECTED["plain"])[0], 554, "and it scans")
-    equal(left_behind(host), [], "files of scans")
+    wait_for("the files of scans to go", lambda: not left_behind(host))
 
 
 @check
 def a_worker_that_hangs_is_replaced():
-    host = server({"workers": 1, "seconds": 1, "wait_seconds": 5})
+    host = server({"workers": 1, "seconds": 3, "wait_seconds": 15})
     worker = wait_for("the worker", lambda: processes(host)[2])[0]
     heavy = attached("a.zip", nested(bytes(600 << 20), 1))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(send, host, heavy)
         ticks = lambda: int(open(f"/proc/{worker}/stat").read().rsplit(")", 1)[1].split()[11])
         before = ticks()
+        reply = pool.submit(send, host, heavy)
         wait_for("the scan to begin", lambda: ticks() > before, pause=0.005)
         os.kill(worker, signal.SIGSTOP)
         that(reply.result(60)[0] in (451, 554), "not delivered")

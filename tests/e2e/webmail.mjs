@@ -7,7 +7,7 @@ const task = JSON.parse(readFileSync(0, 'utf8'));
 const { default: playwright } = await import(task.module + '/index.js');
 const browser = await playwright.chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--disable-gpu'] });
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: 'en-US', acceptDownloads: true });
-page.setDefaultTimeout(10000);
+page.setDefaultTimeout(60000);
 page.on('dialog', (dialog) => dialog.accept());
 
 let count = 0;
@@ -42,7 +42,7 @@ async function open(name) {
       await page.waitForFunction((wanted) => window.rcmail.env.mailbox === wanted, name, { timeout: 2000 });
       break;
     } catch (why) {
-      if (tries === 4) throw why;
+      if (tries === 20) throw why;
     }
   }
   await idle();

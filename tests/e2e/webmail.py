@@ -220,4 +220,4 @@ def another_certificate_is_refused():
     that("login" not in server.log(), "the password was sent")
 
 
-main(400)
+main()
