@@ -131,6 +131,7 @@ struct milter_config {
   std::string failure = "defer";
   std::string only = "both";
   std::uint64_t seconds = 30, message_seconds = 300;
+  std::uint64_t time_outs = 3, pause_seconds = 30;
   bool dry_run = false;
   std::vector<std::string> domains, accounts;
 };

@@ -171,6 +171,8 @@ void describe(Visitor& v, milter_config& c) {
   v.choice("only", c.only, {"both", "inbound", "submission"}, "Mail from other servers, mail from users, or both.");
   v.number("seconds", c.seconds, 1, 600, "For what it is asked at one command of the client.");
   v.number("message_seconds", c.message_seconds, 1, 600, "For a whole message.");
+  v.number("time_outs", c.time_outs, 1, 1000, "After so many questions in a row without an answer in time it hangs: it is not asked for pause_seconds, then once, and so on.");
+  v.number("pause_seconds", c.pause_seconds, 0, 86400, "See time_outs; 0: it is always asked.");
   v.text("junk_field", c.junk_field, "A message to which it adds this field with Yes is junk: X-Spam of rspamd, X-Spam-Flag of SpamAssassin; empty: none.");
   v.flag("dry_run", c.dry_run, "Log what it would have done, and do nothing.");
   v.texts("domains", c.domains, "Where not empty: only mail for recipients of these domains, or from users of them.");

@@ -167,7 +167,7 @@ net::explained<void> filter_chain::build(const config& conf) {
   if (all.virus.scanner != "none") add(make_virus_stage(conf, parts_.infected), all, usual_virus_options(all.virus));
   std::vector<std::string> before = chain_.names();
   for (const milter_config& one : all.milters) {
-    add(make_milter_stage(conf, one), all, usual_milter_options(one, before));
+    add(make_milter_stage(conf, one, parts_.log, parts_.metrics), all, usual_milter_options(one, before));
     before.push_back(one.name);
   }
   return {};

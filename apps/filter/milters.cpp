@@ -20,7 +20,8 @@ bool is_name(std::string_view name) {
 
 }  // namespace
 
-std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milter_config& from) {
+std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milter_config& from, base::log_sink& log,
+                                                 base::metrics* metrics) {
   server::milter_options options;
   options.name = from.name;
   options.address = server::parse_milter_address(from.address).value_or(server::milter_address());
@@ -29,6 +30,10 @@ std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milte
   options.limit = std::chrono::seconds(from.seconds);
   options.message_limit = std::chrono::seconds(from.message_seconds);
   options.body_size = conf.limits.message_size;
+  options.hanging = {.time_outs = static_cast<std::uint32_t>(from.time_outs),
+                     .pause = std::chrono::seconds(from.pause_seconds),
+                     .log = &log,
+                     .metrics = metrics};
   return server::make_milter_stage(std::move(options));
 }
 

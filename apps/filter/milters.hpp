@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "apps/config/config.hpp"
+#include "briefwerk/base/log.hpp"
+#include "briefwerk/base/metrics.hpp"
 #include "briefwerk/filter/chain.hpp"
 
 namespace briefwerk::apps {
 
-std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milter_config& from);
+std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milter_config& from, base::log_sink& log,
+                                                 base::metrics* metrics);
 // `before`: names of the stages that it waits for.
 filter::stage_options usual_milter_options(const milter_config& conf, std::vector<std::string> before);
 

@@ -7,6 +7,7 @@
 #include "briefwerk/filter/auth_facts.hpp"
 #include "briefwerk/filter/bayes.hpp"
 #include "briefwerk/filter/chain.hpp"
+#include "briefwerk/filter/circuit_breaker.hpp"
 #include "briefwerk/filter/clamav_names.hpp"
 #include "briefwerk/filter/client_network.hpp"
 #include "briefwerk/filter/content.hpp"

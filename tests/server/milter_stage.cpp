@@ -41,9 +41,14 @@ class scripted_milter {
     ::close(listener_);
   }
 
-  std::shared_ptr<filter::stage> stage(std::chrono::milliseconds limit = 20s) const {
-    return server::make_milter_stage(
-        {.name = "milter", .address = {.path = path_}, .hostname = "mx.test", .limit = limit, .message_limit = limit});
+  std::shared_ptr<filter::stage> stage(std::chrono::milliseconds limit = 20s,
+                                       filter::circuit_breaker_options hanging = {}) const {
+    return server::make_milter_stage({.name = "milter",
+                                      .address = {.path = path_},
+                                      .hostname = "mx.test",
+                                      .limit = limit,
+                                      .message_limit = limit,
+                                      .hanging = hanging});
   }
   void say(char to, std::string answer) {
     const std::lock_guard lock(mutex_);
@@ -194,4 +199,66 @@ TEST_CASE("milter: a session ends while the milter is silent") {
     host.threads.stop(0ms);
   }
   milter.release();
+}
+
+TEST_CASE("milter: one that hangs is left alone for a while") {
+  scripted_milter milter;
+  base::manual_clock time{base::wall_time(1h)};
+  base::metrics metrics;
+  const auto& hangs = metrics.get_counter("filter.milter.hangs");
+  const auto& skipped = metrics.get_counter("filter.milter.skipped");
+  mail_host host;
+  host.chain.add(milter.stage(100ms, {.time = &time, .metrics = &metrics}), {.on_failure = filter::failure_mode::open});
+  const std::string alice = host.add("alice@example.org");
+  host.start();
+  client peer(host.mx_port());
+  peer.begin();
+  const auto send = [&] {
+    return peer.send("a@elsewhere.test", "alice@example.org", stuffed(small_message)).starts_with("250");
+  };
+  milter.hold('E');
+  // Time-outs at MAIL: the connections wait behind the first message.
+  for (int i = 0; i < 100 && hangs.value() == 0; ++i) CHECK(send());
+  REQUIRE(hangs.value() == 1);
+  CHECK(skipped.value() == 0);
+  for (int i = 1; i <= 3; ++i) {
+    CHECK(send());
+    CHECK(skipped.value() == i);
+  }
+  time.advance(30s);
+  CHECK(send());
+  CHECK_MESSAGE(hangs.value() == 2, "one asks, in vain");
+  CHECK(send());
+  CHECK(skipped.value() == 4);
+
+  milter.release();
+  milter.say('E', packed("hX-Seen\0yes\0"s) + packed("a"));
+  wait_until([&] {
+    time.advance(30s);
+    return send() && host.messages(alice).back().contains("X-Seen");
+  });
+  CHECK(host.messages(alice).back().contains("X-Seen"));
+}
+
+TEST_CASE("milter: one that hangs at the message only, whatever it said before") {
+  scripted_milter milter;
+  base::manual_clock time{base::wall_time(1h)};
+  base::metrics metrics;
+  const auto& skipped = metrics.get_counter("filter.milter.skipped");
+  mail_host host;
+  host.chain.add(milter.stage(3s, {.time_outs = 1, .time = &time, .metrics = &metrics}));
+  host.add("alice@example.org");
+  host.start();
+  client peer(host.mx_port());
+  peer.begin();
+  milter.hold('E');
+  const auto send = [&] { return peer.send("a@elsewhere.test", "alice@example.org", stuffed(small_message)); };
+  CHECK(send().starts_with("451"));
+  milter.release();
+  CHECK(send().starts_with("451"));
+  CHECK(skipped.value() == 1);
+  CHECK_MESSAGE(peer.ask("MAIL FROM:<a@elsewhere.test>").starts_with("250"), "MAIL is told to it, and answered");
+  CHECK(peer.ask("RSET").starts_with("250"));
+  time.advance(30s);
+  CHECK(send().starts_with("250"));
 }

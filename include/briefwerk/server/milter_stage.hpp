@@ -9,7 +9,8 @@
 // Authentication-Results); what it inserts stands below those.
 //
 // No connection, no answer in time, or one that does not fit the protocol throws filter::stage_failure: it counts by
-// the stage's failure mode. The milter is tried again with the next transaction.
+// the stage's failure mode. The milter is tried again with the next transaction; one that hangs is left alone for a
+// while (filter/circuit_breaker.hpp), hook by hook: of these, too, the failure mode decides.
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +21,7 @@
 
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/base/limits.hpp"
+#include "briefwerk/filter/circuit_breaker.hpp"
 #include "briefwerk/filter/stage.hpp"
 
 namespace briefwerk::server {
@@ -42,6 +44,7 @@ struct milter_options {
   std::chrono::milliseconds message_limit{300000};  // at the hook message
   std::uint64_t body_size = base::limits::message_size;  // octets of a body that the milter puts in place
   std::string junk_field{};  // a message to which it adds this field with "Yes" is junk: rspamd's X-Spam; empty: none
+  filter::circuit_breaker_options hanging{};
 };
 
 // Serves sessions of any io_thread; on other executors it fails. Macro {daemon_name}: "MTA", or "ORIGINATING" for mail

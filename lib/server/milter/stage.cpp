@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <deque>
 #include <utility>
 
+#include "briefwerk/filter/circuit_breaker.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "briefwerk/server/milter_stage.hpp"
@@ -15,6 +17,8 @@ namespace {
 namespace milter = protocol::milter;
 using base::task;
 using filter::action;
+using filter::circuit_breaker;
+using filter::hook;
 using filter::session_facts;
 using filter::stage_failure;
 using filter::verdict;
@@ -35,6 +39,8 @@ struct talk {
   bool session_over = false, message_over = false;  // it wants to hear no more of this one
   verdict of_session, of_mail;       // what it said of them then
   milter_connection::deadline until{};               // of the hook that is asked
+  circuit_breaker* breaker = nullptr;                // of that hook; null: whether it hangs does not matter
+  std::optional<circuit_breaker::question> asking{};
 };
 
 // The talk of a hook, from its begin to its end.
@@ -44,7 +50,10 @@ class turn {
     if (with.busy) throw stage_failure("the milter has not answered yet");
     with.busy = true;
   }
-  ~turn() { with_.busy = false; }
+  ~turn() {
+    with_.asking.reset();
+    with_.busy = false;
+  }
   turn(const turn&) = delete;
 
  private:
@@ -111,30 +120,39 @@ void add_edits(verdict& made, std::vector<mail::message_edit> edits, const smtp_
 
 class milter_stage final : public filter::stage {
  public:
-  explicit milter_stage(milter_options options) : options_(std::move(options)), note_("milter." + options_.name) {}
+  explicit milter_stage(milter_options options) : options_(std::move(options)), note_("milter." + options_.name) {
+    for (std::size_t at = 0; at < filter::hook_count; ++at) {
+      breakers_.emplace_back(options_.name, std::string(to_string(static_cast<hook>(at))), options_.hanging);
+    }
+  }
 
   std::string_view name() const noexcept override { return options_.name; }
 
   task<verdict> connect(session_facts& session) override {
     const auto with = talk_of(session);
     const turn mine(*with);
-    set_deadline(*with, options_.limit);
+    begin_hook(*with, session, hook::connect);
     co_return co_await catch_up(*with, session);
   }
 
-  task<verdict> hello(session_facts& session) override { return connect(session); }
+  task<verdict> hello(session_facts& session) override {
+    const auto with = talk_of(session);
+    const turn mine(*with);
+    begin_hook(*with, session, hook::hello);
+    co_return co_await catch_up(*with, session);
+  }
 
   task<verdict> mail(session_facts& session, const smtp_envelope& envelope) override {
     const auto with = talk_of(session);
     const turn mine(*with);
-    set_deadline(*with, options_.limit);
+    begin_hook(*with, session, hook::mail);
     co_return co_await begin(*with, session, envelope);
   }
 
   task<verdict> rcpt(session_facts& session, const smtp_envelope& envelope, const envelope_recipient& recipient) override {
     const auto with = talk_of(session);
     const turn mine(*with);
-    set_deadline(*with, options_.limit);
+    begin_hook(*with, session, hook::rcpt);
     verdict v = co_await begin(*with, session, envelope);
     if (with->message_over) co_return v;
     co_return co_await tell_recipient(*with, session, envelope, recipient);
@@ -143,7 +161,7 @@ class milter_stage final : public filter::stage {
   task<verdict> message(session_facts& session, const smtp_envelope& envelope, const filter::message_facts& message) override {
     const auto with = talk_of(session);
     const turn mine(*with);
-    set_deadline(*with, options_.message_limit);
+    begin_hook(*with, session, hook::message);
     const bool late = with->transaction != session.transactions;
     verdict v = co_await begin(*with, session, envelope);
     // It was not asked about any of them, so it hears of all.
@@ -163,21 +181,36 @@ class milter_stage final : public filter::stage {
     return *std::any_cast<std::shared_ptr<talk>>(&kept);
   }
 
-  // Of the hook that begins now.
-  static void set_deadline(talk& with, std::chrono::milliseconds limit) {
-    with.until = std::chrono::steady_clock::now() + limit;
+  void begin_hook(talk& with, const session_facts& session, hook at) {
+    with.until = std::chrono::steady_clock::now() + (at == hook::message ? options_.message_limit : options_.limit);
     if (with.link) with.link->set_deadline(with.until);
+    with.breaker = session.trial ? nullptr : &breakers_[static_cast<std::size_t>(at)];
   }
 
-  [[noreturn]] static void fail(talk& with, std::error_code why) {
+  [[noreturn]] static void fail(talk& with, std::string why) {
     with.link.reset();
-    with.failure = "no use of the milter: " + why.message();
+    with.failure = std::move(why);
     throw stage_failure(with.failure);
   }
 
+  [[noreturn]] static void fail(talk& with, std::error_code why) {
+    if (with.asking && why == base::errc::timed_out) with.asking->timed_out();
+    else if (with.asking) with.asking->failed();
+    fail(with, "no use of the milter: " + why.message());
+  }
+
+  // Before anything of this hook that may have to wait.
+  static void ask(talk& with) {
+    if (with.breaker == nullptr || with.asking) return;
+    if (auto may = with.breaker->ask()) with.asking.emplace(std::move(*may));
+    else fail(with, "the milter hangs, it is not asked");
+  }
+
   static task<answer> hear(talk& with, bool waits) {
+    if (waits) ask(with);
     auto said = co_await with.link->hear(waits);
     if (!said) fail(with, said.error());
+    if (waits && with.asking) with.asking->heard();
     co_return std::move(*said);
   }
 
@@ -191,9 +224,11 @@ class milter_stage final : public filter::stage {
   task<void> open(talk& with) const {
     net::io_thread* const thread = net::io_thread::from(co_await base::this_executor());
     if (thread == nullptr) fail(with, make_error_code(base::errc::unsupported));
+    ask(with);
     auto opened = co_await milter_connection::open(*thread, options_, with.until);
     if (!opened) fail(with, opened.error());
     with.link = std::move(*opened);
+    if (with.asking) with.asking->heard();
   }
 
   // Connection, client and HELO, as far as it has not heard of them.
@@ -320,6 +355,7 @@ class milter_stage final : public filter::stage {
 
   milter_options options_;
   std::string note_;
+  std::deque<circuit_breaker> breakers_;  // by hook
 };
 
 }  // namespace
