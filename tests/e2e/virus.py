@@ -18,7 +18,7 @@ import threading
 import time
 import zipfile
 
-from harness import (BIN, Server, Skipped, _die_with_parent, bodies, check, equal, main, message, need, that, wait_for,
+from harness import (BIN, Server, Skipped, _die_with_parent, bodies, check, equal, free_ports, main, message, need, that, wait_for,
                      wait_for_mail)
 
 # In two parts, so that no scanner takes this file for it.
@@ -383,26 +383,35 @@ def clamd_instead():
     need("clamd")
     host = server(start=False)
     folder = tempfile.mkdtemp(prefix="briefwerk-e2e-clamd-")
+    port = free_ports(1)[0]
     with open(folder + "/clamd.conf", "w") as f:
-        f.write(f"Foreground yes\nLocalSocket {folder}/socket\nDatabaseDirectory {host.database}\nTemporaryDirectory {folder}\n"
-                f"StreamMaxLength 1M\nAlertEncrypted yes\nAlertExceedsMax yes\nPidFile {folder}/pid\n")
+        f.write(f"Foreground yes\nLocalSocket {folder}/socket\nTCPSocket {port}\nTCPAddr 127.0.0.1\nDatabaseDirectory {host.database}\n"
+                f"TemporaryDirectory {folder}\nStreamMaxLength 1M\nAlertEncrypted yes\nAlertExceedsMax yes\nPidFile {folder}/pid\n")
     clamd = subprocess.Popen([shutil.which("clamd", path="/usr/sbin:/usr/bin"), "-c", folder + "/clamd.conf"], stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
     try:
         wait_for("clamd", lambda: os.path.exists(folder + "/socket"), 60)
-        host.config["filter"]["virus"].update(scanner="clamd", socket=folder + "/socket")
-        host.write_config()
-        host.start()
-        equal(send(host, message("a@b.example", "c"))[0], 250, "a harmless message")
-        for why, text in INFECTED.items():
-            equal(send(host, text)[0], 554, why)
-        equal(send(host, attached("a.zip", locked(zipped("a.txt", b"Hello" * 100))))[0], 250, "encrypted")
-        that(b"X-Virus-Status: encrypted" in bodies(host.imap("alice@example.org"))[1], "it says so")
-        code, said = send(host, attached("a.bin", os.urandom(3 << 20)))
-        that(code == 554 and "too large" in said, f"more than clamd takes: {code} {said}")
-        clamd.kill()
-        clamd.wait()
-        equal(send(host, message("a@b.example", "c"))[0], 451, "without clamd")
+        for where in ({"socket": folder + "/socket"}, {"address": f"127.0.0.1:{port}"}):
+            host.config["filter"]["virus"] = {"scanner": "clamd", **where}
+            host.write_config()
+            host.start()
+            before = len(bodies(host.imap("alice@example.org")))
+            equal(send(host, message("a@b.example", "c"))[0], 250, f"a harmless message, {where}")
+            for why, text in INFECTED.items():
+                equal(send(host, text)[0], 554, f"{why}, {where}")
+            equal(send(host, attached("a.zip", locked(zipped("a.txt", b"Hello" * 100))))[0], 250, "encrypted")
+            that(b"X-Virus-Status: encrypted" in bodies(host.imap("alice@example.org"))[before + 1], "it says so")
+            code, said = send(host, attached("a.bin", os.urandom(3 << 20)))
+            that(code == 554 and "too large" in said, f"more than clamd takes: {code} {said}")
+            host.stop()
+        for where in ({"address": f"127.0.0.1:{port}"}, {"socket": folder + "/socket"}):
+            host.config["filter"]["virus"] = {"scanner": "clamd", **where}
+            host.write_config()
+            host.start()
+            clamd.kill()
+            clamd.wait()
+            equal(send(host, message("a@b.example", "c"))[0], 451, f"without clamd, {where}")
+            host.stop()
     finally:
         clamd.kill()
         clamd.wait()

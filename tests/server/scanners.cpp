@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,7 +23,8 @@ using filter::scan_outcome;
 
 namespace {
 
-// Listens in a folder of its own; serves one connection after another with the given functions.
+// Listens in a folder of its own, or on a port of loopback; serves one connection after another with the given
+// functions.
 class local_service {
  public:
   using serve = std::function<void(int)>;
@@ -35,6 +37,33 @@ class local_service {
     std::memcpy(address.sun_path, path().data(), path().size());
     listener_ = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    begin(std::move(turns));
+  }
+  static constexpr struct {} on_loopback{};
+  local_service(decltype(on_loopback), std::vector<serve> turns) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const name = reinterpret_cast<sockaddr*>(&address);
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(::bind(listener_, name, length) == 0);
+    REQUIRE(::getsockname(listener_, name, &length) == 0);
+    at_ = *base::endpoint::parse("127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
+    begin(std::move(turns));
+  }
+  ~local_service() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  std::string path() const { return folder_ + "/socket"; }
+  const base::endpoint& at() const { return at_; }
+  std::atomic<int> served = 0;
+
+ private:
+  void begin(std::vector<serve> turns) {
     REQUIRE(::listen(listener_, 8) == 0);
     thread_ = std::thread([this, turns = std::move(turns)] {
       for (const serve& one : turns) {
@@ -46,17 +75,8 @@ class local_service {
       }
     });
   }
-  ~local_service() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-    std::filesystem::remove_all(folder_);
-  }
-  std::string path() const { return folder_ + "/socket"; }
-  std::atomic<int> served = 0;
-
- private:
   std::string folder_;
+  base::endpoint at_;
   int listener_ = -1;
   std::thread thread_;
 };
@@ -107,6 +127,33 @@ scan_answer ask_scand(const std::string& socket, std::string_view message = "Sub
 scan_answer ask_clamd(const std::string& socket, std::chrono::milliseconds limit = 5s) {
   const auto scanner = server::make_clamd_client({.socket = socket, .limit = limit, .at_once = 1});
   return base::sync_wait(scanner->scan("Subject: x\r\n\r\n"));
+}
+
+scan_answer ask_clamd(const base::endpoint& at, std::string_view message = "Subject: x\r\n\r\n",
+                      std::chrono::milliseconds limit = 5s) {
+  const auto scanner = server::make_clamd_client({.tcp = at, .limit = limit, .at_once = 1});
+  return base::sync_wait(scanner->scan(message));
+}
+
+// clamd's side of INSTREAM: takes chunks up to the empty one, and answers. `got`: the message.
+local_service::serve takes_stream(std::string& got, std::string answer) {
+  return [&got, answer = std::move(answer)](int connection) {
+    const auto read = [connection](std::size_t size) {
+      std::string octets(size, '\0');
+      octets.resize(static_cast<std::size_t>(std::max<ssize_t>(::recv(connection, octets.data(), size, MSG_WAITALL), 0)));
+      return octets;
+    };
+    if (read(10) != std::string_view("zINSTREAM\0", 10)) return;
+    for (;;) {
+      const std::string head = read(4);
+      if (head.size() < 4) return;
+      std::size_t size = 0;
+      for (const char c : head) size = size << 8 | static_cast<unsigned char>(c);
+      if (size == 0) break;
+      got += read(size);
+    }
+    (void)!::write(connection, answer.data(), answer.size() + 1);
+  };
 }
 
 }  // namespace
@@ -258,4 +305,40 @@ TEST_CASE("scanners: the dialogue with clamd") {
   CHECK(ask_clamd(other.path()).outcome == scan_outcome::failed);
   local_service gone(SOCK_STREAM, {[](int) {}});
   CHECK(ask_clamd(gone.path()).outcome == scan_outcome::failed);
+}
+
+TEST_CASE("scanners: clamd over TCP") {
+  const std::string large(3'000'000, 'x');  // several chunks, more than the socket's buffers hold
+  std::string first, second;
+  local_service clamd(local_service::on_loopback, {takes_stream(first, "stream: Eicar FOUND"), takes_stream(second, "stream: OK")});
+  const scan_answer infected = ask_clamd(clamd.at());
+  CHECK(infected.outcome == scan_outcome::infected);
+  CHECK(infected.text == "Eicar");
+  CHECK(first == std::string(filter::scan_preface) + "Subject: x\r\n\r\n");
+  CHECK(ask_clamd(clamd.at(), large, 60s).outcome == scan_outcome::clean);
+  CHECK(second == std::string(filter::scan_preface) + large);
+  const auto silent = [](int connection) {
+    char octet;
+    while (::read(connection, &octet, 1) > 0) {}
+  };
+  local_service hangs(local_service::on_loopback, {silent});
+  CHECK(ask_clamd(hangs.at(), "x", 50ms).outcome == scan_outcome::failed);
+  local_service gone(local_service::on_loopback, {[](int) {}});
+  CHECK(ask_clamd(gone.at()).outcome == scan_outcome::failed);
+  // One that finds the stream too large says so before its end and hangs up.
+  local_service full(local_service::on_loopback, {[](int connection) {
+                       char octets[4096];
+                       (void)!::read(connection, octets, sizeof octets);
+                       const std::string_view said("INSTREAM size limit exceeded. ERROR\0", 36);
+                       (void)!::write(connection, said.data(), said.size());
+                       ::shutdown(connection, SHUT_WR);
+                       while (::read(connection, octets, sizeof octets) > 0) {}
+                     }});
+  CHECK(ask_clamd(full.at(), large).outcome == scan_outcome::too_large);
+  base::endpoint nobody;
+  {
+    local_service closed(local_service::on_loopback, {});
+    nobody = closed.at();
+  }
+  CHECK(ask_clamd(nobody).outcome == scan_outcome::failed);
 }
