@@ -24,7 +24,7 @@ done
 test_packages="doctest-dev libbenchmark-dev curl swaks libnet-ssleay-perl isync nsd unbound procps python3-spf haproxy nftables
 iproute2 libopendmarc2 publicsuffix libxml2-utils python3-dkim python3-nacl python3-dnspython libopendkim11 clamav-testfiles opendkim-tools faketime
 mutt fetchmail getmail6 offlineimap3 roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-sqlite3 php-mbstring php-intl
-php-zip chromium clamav-daemon opendkim rspamd"
+php-zip chromium clamav-daemon opendkim rspamd thunderbird"
 # Debian's npm, unless another one came with its own Node.js.
 command -v npm >/dev/null || test_packages="$test_packages nodejs npm"
 # shellcheck disable=SC2086
