@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <unordered_set>
 
@@ -45,7 +46,7 @@ struct needle {
 class lookup {
  public:
   lookup(const Xapian::Database& where, const mailbox_record& mailbox)
-      : where_(where), mailbox_(mailbox), none_(mailbox.blocks.size()), all_(postings("")) {}
+      : where_(where), mailbox_(mailbox), none_(mailbox.blocks.size()) {}
 
   probe_answer answer(const probe& asked) const;
 
@@ -72,6 +73,10 @@ class lookup {
   // All words of the index that stand for the run; false: too many, and only some are here.
   bool expand(term_field field, const run& one, std::unordered_set<std::string>& words) const;
   places with_words(term_field field, const std::unordered_set<std::string>& words) const;
+  const places& all() const {
+    if (!all_) all_ = postings("");
+    return *all_;
+  }
   places postings(const std::string& term) const {
     places out = none_;
     add_postings(term, out);
@@ -81,7 +86,8 @@ class lookup {
 
   const Xapian::Database& where_;
   const mailbox_record& mailbox_;
-  const places none_, all_;
+  const places none_;
+  mutable std::optional<places> all_;
 };
 
 probe_answer lookup::answer(const probe& asked) const {
@@ -90,7 +96,7 @@ probe_answer lookup::answer(const probe& asked) const {
   if (asked.in == field::header) {
     found = of_named_field(asked);
   } else if (asked.text.empty()) {
-    found.maybe = all_;
+    found.maybe = all();
   } else {
     const needle wanted(asked.text);
     for (const term_field one : fields_of(asked.in)) {
@@ -105,7 +111,7 @@ probe_answer lookup::answer(const probe& asked) const {
 
 lookup::split lookup::of_named_field(const probe& asked) const {
   const std::string name = make_name_term(asked.name);
-  split out{none_, name.empty() ? all_ : postings(name)};
+  split out{none_, name.empty() ? all() : postings(name)};
   out.maybe.add(postings(make_term(term_field::header, term_kind::incomplete)));
   if (asked.text.empty()) {
     if (!name.empty()) out.sure = postings(name);
@@ -119,12 +125,15 @@ lookup::split lookup::of_named_field(const probe& asked) const {
 }
 
 lookup::split lookup::of_field(term_field field, const needle& asked) const {
-  split out{none_, all_};
+  if (asked.is_one_run()) return of_run(field, asked.runs.front());
+  split out{none_, asked.runs.empty() ? all() : none_};
   for (const run& one : asked.runs) {
     split found = of_run(field, one);
-    if (asked.is_one_run()) return found;
     found.maybe.add(found.sure);
-    out.maybe.keep(found.maybe);
+    if (&one == &asked.runs.front())
+      out.maybe = std::move(found.maybe);
+    else
+      out.maybe.keep(found.maybe);
   }
   return out;
 }
@@ -143,18 +152,18 @@ lookup::split lookup::of_run(term_field field, const run& one) const {
     return out;
   }
   std::unordered_set<std::string> words;
-  if (!expand(field, one, words)) out.maybe = all_;
+  if (!expand(field, one, words)) out.maybe = all();
   out.sure = with_words(field, words);
   return out;
 }
 
 probe_answer lookup::fuzzy_answer(const probe& asked) const {
   const needle wanted(asked.text);
-  if (wanted.runs.empty()) return {{}, all_.uids(mailbox_), {}};
+  if (wanted.runs.empty()) return {{}, all().uids(mailbox_), {}};
   const auto fields = fields_of(asked.in);
   std::vector<graded> words;
   for (const run& one : wanted.runs) words.push_back(fuzzy_run(fields, one));
-  places sure = all_, maybe = all_;
+  places sure = all(), maybe = all();
   for (const auto& word : words) {
     places any = none_;
     for (const auto& one : word.by_score) any.add(one);
@@ -199,7 +208,7 @@ lookup::graded lookup::fuzzy_run(std::span<const term_field> fields, const run& 
       out.maybe.add(with_groups(field, one));
     } else {
       std::array<std::unordered_set<std::string>, 3> words;
-      if (!expand_nearly(field, one, words)) out.maybe = all_;
+      if (!expand_nearly(field, one, words)) out.maybe = all();
       for (std::size_t i = 0; i < words.size(); ++i) out.by_score[i].add(with_words(field, words[i]));
     }
   }
@@ -228,12 +237,17 @@ bool lookup::expand_nearly(term_field field, const run& one, std::array<std::uno
 places lookup::with_groups(term_field field, const run& one) const {
   const unsigned size = std::min(one.characters, group_size(one));
   if (one.kind == char_class::plain && size < group_size(one)) return postings(make_term(field, term_kind::has_code));
-  places out = all_;
+  std::optional<places> out;
   std::size_t looked_up = 0;
   for_each_group(one.text, size, [&](std::string_view group) {
-    if (++looked_up <= base::limits::search_probe_groups) out.keep(postings(make_term(field, term_kind::group, group)));
+    if (++looked_up > base::limits::search_probe_groups) return;
+    places holding = postings(make_term(field, term_kind::group, group));
+    if (out)
+      out->keep(holding);
+    else
+      out = std::move(holding);
   });
-  return out;
+  return out ? std::move(*out) : all();
 }
 
 bool lookup::expand(term_field field, const run& one, std::unordered_set<std::string>& words) const {
@@ -262,7 +276,7 @@ places lookup::with_words(term_field field, const std::unordered_set<std::string
   std::size_t done = 0;
   for (const auto& word : words) {
     add_postings(make_term(field, term_kind::word, word), out);
-    if (++done % look_up_every == 0 && out.count() == all_.count()) break;
+    if (++done % look_up_every == 0 && out.count() == all().count()) break;
   }
   return out;
 }

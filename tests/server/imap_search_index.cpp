@@ -61,7 +61,8 @@ const char* const programs[] = {
     "BODY \"usual\"", "BODY \"usu\"", "NOT BODY \"usual\"", "BODY \"K\"", "BODY \"usual message\"", "BODY \"message usual\"",
     "OR BODY \"fifth\" SUBJECT \"odd\"", "NOT OR BODY \"fifth\" HEADER X-Kind \"third\"", "TEXT \"third\"", "TEXT \"cc17dd\"",
     "SUBJECT \"number 1\"", "NOT SUBJECT \"odd\"", "HEADER X-Kind \"hir\"", "HEADER X-Kind \"\"", "HEADER X-None \"\"",
-    "NOT HEADER X-Kind \"third\"", "FROM \"sender12\"", "TO \"nobody\"", "BODY \", \"", "UNSEEN BODY \"fifth\" 10:90",
+    "NOT HEADER X-Kind \"third\"", "FROM \"sender12\"", "FROM \"der7@example\"", "BODY \"fifth\" SUBJECT \"odd\" FROM \"sender1\"",
+    "SUBJECT \"odd\" OR BODY \"fifth\" HEADER X-Kind \"third\"", "TO \"nobody\"", "BODY \", \"", "UNSEEN BODY \"fifth\" 10:90",
     "BODY \"22cc1\" NOT TEXT \"usual\"", "BODY \"absent\"", "NOT BODY \"absent\"", "BODY {5+}\r\nk\xc3\xb6ln", "SUBJECT {7+}\r\ngr\xc3\xbc\xc3\x9f" "e"};
 
 }  // namespace

@@ -149,6 +149,25 @@ void search_plan::add_probe(node& leaf) {
   probes_.push_back({probed_field(leaf.key, leaf.field), std::string(leaf.field), std::string(leaf.text), leaf.fuzzy != nullptr});
 }
 
+// Of the keys that every message has to meet, the one that the fewest do.
+std::optional<mail::uid_set> search_plan::possible() const {
+  const search::probe_answer* least = nullptr;
+  std::uint64_t fewest = 0;
+  for (std::size_t child = 1; child < nodes_.size(); child = nodes_[child].end) {
+    const node& at = nodes_[child];
+    if (is_inner(at.key) || at.probe >= found_.answers.size()) continue;
+    const auto& answer = found_.answers[at.probe];
+    const auto count = answer.sure.size() + answer.maybe.size();
+    if (least != nullptr && count >= fewest) continue;
+    least = &answer;
+    fewest = count;
+  }
+  if (least == nullptr) return std::nullopt;
+  mail::uid_set out = least->sure;
+  out.insert(least->maybe);
+  return out;
+}
+
 verdict search_plan::judge_by_index(const node& leaf, std::uint32_t uid) const {
   if (leaf.probe >= found_.answers.size() || uid >= found_.below) return verdict::unknown;
   const auto& answer = found_.answers[leaf.probe];

@@ -75,6 +75,9 @@ class search_plan {
   // them where they are sure, whatever is known of a message.
   const std::vector<search::probe>& probes() const noexcept { return probes_; }
   void use(search::findings found) { found_ = std::move(found); }
+  // Messages below indexed_below() that those answers leave possible, or more; nothing: all are.
+  std::optional<mail::uid_set> possible() const;
+  std::uint32_t indexed_below() const noexcept { return found_.below; }
   // Whether every key with a MODSEQ condition is answered with the highest one (RFC 7162 §3.1.5).
   bool has_modseq() const noexcept { return has_modseq_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "briefwerk/mail/summary.hpp"
+#include "pages.hpp"
 #include "yield.hpp"
 
 namespace briefwerk::server::imap {
@@ -40,16 +41,6 @@ class cursor {
   std::size_t range_ = 0;
   std::uint32_t at_ = 0;
 };
-
-// Index of the page that holds a message.
-std::size_t page_of(const store::mailbox_snapshot& mailbox, std::size_t index) noexcept {
-  std::size_t low = 0, high = mailbox.pages().size();
-  while (high - low > 1) {
-    const std::size_t middle = (low + high) / 2;
-    (mailbox.page_start(middle) <= index ? low : high) = middle;
-  }
-  return low;
-}
 
 std::uint64_t size_of(const wire::result_range& range) noexcept {
   return static_cast<std::uint64_t>(range.from_end() ? range.first - range.last : range.last - range.first) + 1;
@@ -119,12 +110,10 @@ base::task<bool> session::fetch_from_index(const wire::fetch_command& command, c
   unsigned batches = 0;
   for (cursor at(what.ranges); !at.at_end();) {
     while (!at.at_end() && !output_is_full()) {
-      const std::size_t number = page_of(*known, at.index());
-      const auto& page = *known->pages()[number];
-      const auto start = static_cast<std::uint32_t>(known->page_start(number));
-      const std::uint32_t end = std::min(at.range_end(), start + static_cast<std::uint32_t>(page.size()));
-      for (std::uint32_t i = at.index(); i < end; ++i) {
-        const auto& entry = page[i - start];
+      const page_rest page(*known, at.index());
+      const std::uint32_t begin = at.index(), end = std::min(at.range_end(), page.end);
+      for (std::uint32_t i = begin; i < end; ++i) {
+        const auto& entry = page.first[i - begin];
         const auto* const fresh = same ? &entry : now->find(entry.uid);
         const auto& shown = fresh != nullptr ? *fresh : entry;
         if (command.changed_since && shown.modseq <= *command.changed_since) continue;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "pages.hpp"
 #include "search_plan.hpp"
 #include "session.hpp"
 #include "slices.hpp"
@@ -27,6 +28,20 @@ mail::uid_set sequence_numbers(std::span<const wire::index_range> ranges) {
 void take_hit(search_plan& plan, search_subject& message, search_stage known, std::vector<std::uint32_t>& hits) {
   hits.push_back(message.sequence - 1);
   if (plan.is_fuzzy()) plan.note_relevancy(message.sequence - 1, plan.relevancy(message, known));
+}
+
+// Leaves the messages that have one of these UIDs, and those from `below` on.
+void keep_possible(const store::mailbox_snapshot& mailbox, const mail::uid_set& uids, std::uint32_t below,
+                   std::vector<std::uint32_t>& open) {
+  std::size_t left = 0;
+  auto next = open.begin();
+  const auto keep = [&](std::size_t first, std::size_t last) {
+    next = std::lower_bound(next, open.end(), first);
+    for (; next != open.end() && *next < last; ++next) open[left++] = *next;
+  };
+  for (const auto& range : uids.ranges()) keep(mailbox.lower_bound(range.first), mailbox.lower_bound(range.last + 1));
+  keep(mailbox.lower_bound(below), mailbox.count());
+  open.resize(left);
 }
 
 }  // namespace
@@ -75,14 +90,18 @@ base::task<void> session::find_messages(search_plan& plan, std::span<const wire:
   slices turn(*options().clock, where_);
   std::vector<std::uint32_t> open;
   for (const auto& range : among) {
-    for (std::uint32_t i = range.first; i < range.last; ++i) {
-      if (const auto* const entry = current(known->at(i))) {
+    for (std::uint32_t i = range.first; i < range.last;) {
+      const page_rest page(*known, i);
+      const std::uint32_t begin = i, end = std::min(range.last, page.end);
+      for (; i < end; ++i) {
+        const auto* const entry = current(page.first[i - begin]);
+        if (entry == nullptr) continue;
         search_subject message(*entry, i + 1);
         const verdict found = plan.judge(message, search_stage::index);
         if (found == verdict::yes) take_hit(plan, message, search_stage::index, hits);
         if (found == verdict::unknown) open.push_back(i);
       }
-      if (i % 1024 == 1023 && turn.is_over()) co_await turn.next();
+      if (turn.is_over()) co_await turn.next();
     }
   }
   co_await ask_index(plan, open, hits);
@@ -113,6 +132,7 @@ base::task<void> session::ask_index(search_plan& plan, std::vector<std::uint32_t
   auto found = co_await options().finder->find(owner_, selected_, plan.probes());
   if (!found || !found->fit(*latest)) co_return;
   plan.use(std::move(*found));
+  if (const auto narrow = plan.possible()) keep_possible(*known, *narrow, plan.indexed_below(), open);
   std::size_t left = 0;
   for (const std::uint32_t i : open) {
     const auto* const entry = current(known->at(i));
@@ -242,6 +262,7 @@ void session::save_result(const wire::search_command& command, std::span<const s
 }
 
 std::uint8_t session::search_result::score_of(std::uint32_t hit) const noexcept {
+  if (scores.empty()) return 0;
   const auto at = static_cast<std::size_t>(std::ranges::lower_bound(hits, hit) - hits.begin());
   return at < scores.size() ? scores[at] : 0;
 }
