@@ -346,6 +346,15 @@ base::task<base::result<stored_summaries>> engine_mailbox_store::summaries(accou
   stored_summaries answer;
   if (first > last || most == 0) co_return answer;
   const std::string partition = keys::partition(account);
+  if (first == last) {  // one of few that are looked for: without an iterator
+    auto row = core_.where.get(partition, keys::of_mailbox(keys::summary, mailbox, first));
+    if (!row) co_return base::fail(row.error());
+    if (*row) {
+      answer.rows.push_back({first, (*row)->view()});
+      answer.owner = (*row)->owner();
+      co_return answer;
+    }
+  }
   auto now = core_.where.read(partition);
   if (!now) co_return base::fail(now.error());
   const account_reader read(**now, partition, core_.report);
