@@ -1,7 +1,6 @@
 #include "message_order.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace briefwerk::server::imap {
 namespace {
@@ -64,20 +63,40 @@ void message_order::add(std::uint32_t index, const store::message_entry& entry,
 }
 
 std::vector<std::uint32_t> message_order::take() {
-  std::vector<std::uint32_t> rows(indices_.size());
-  std::iota(rows.begin(), rows.end(), 0u);
+  // First by the beginnings of the first key, which stand beside each other.
+  struct row {
+    std::uint64_t beginning;
+    std::uint32_t number;
+  };
   const auto width = keys_.size();
-  std::ranges::sort(rows, [&](std::uint32_t a, std::uint32_t b) {
-    const value* left = &values_[a * width];
-    const value* right = &values_[b * width];
+  std::vector<row> rows(indices_.size());
+  for (std::uint32_t i = 0; i < rows.size(); ++i) {
+    const std::uint64_t beginning = values_[i * width].number;
+    rows[i] = {keys_[0].reverse ? ~beginning : beginning, i};
+  }
+  std::ranges::sort(rows, [](const row& a, const row& b) {
+    return a.beginning != b.beginning ? a.beginning < b.beginning : a.number < b.number;
+  });
+  const auto stands_before = [&](const row& a, const row& b) {
+    const value* left = &values_[a.number * width];
+    const value* right = &values_[b.number * width];
     for (std::size_t i = 0; i < width; ++i) {
       if (left[i].number != right[i].number) return (left[i].number < right[i].number) != keys_[i].reverse;
       if (const int order = left[i].text.compare(right[i].text); order != 0) return (order < 0) != keys_[i].reverse;
     }
-    return a < b;
-  });
-  for (auto& row : rows) row = indices_[row];
-  return rows;
+    return a.number < b.number;
+  };
+  for (auto first = rows.begin(); first != rows.end();) {
+    auto last = first + 1;
+    while (last != rows.end() && last->beginning == first->beginning) ++last;
+    const auto is_decided = [&](const row& one) { return width == 1 && values_[one.number].text.empty(); };
+    if (last - first > 1 && !std::all_of(first, last, is_decided)) std::sort(first, last, stands_before);
+    first = last;
+  }
+  std::vector<std::uint32_t> out;
+  out.reserve(rows.size());
+  for (const row& one : rows) out.push_back(indices_[one.number]);
+  return out;
 }
 
 }  // namespace briefwerk::server::imap
