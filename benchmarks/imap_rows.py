@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""imap_rows.py DIR [--messages 100000] [--million] [--out FILE]: what users do in large mailboxes, one JSON line a row.
+"""imap_rows.py DIR [--messages 100000] [--million] [--fill] [--out FILE]: what users do in large mailboxes, one JSON line a row.
 
 DIR/ports.json describes a server as those of the side-by-side trial do (up-briefwerk.sh, up-postfix-dovecot.sh, …). One
 client over TLS, account u05; mailboxes are made once and kept, so that a second run measures the same. Rows: SEARCH, SORT
 and THREAD over all messages, STORE, COPY and EXPUNGE of 10,000, resynchronisation after 1,000 changes (QRESYNC, RFC 7162)
 and the same with --million over a mailbox of a million, with SELECT and FETCH FLAGS. `first`: the first time in a session.
+--fill: only makes the mailboxes (before an index is waited for that is built in the background).
 """
 import argparse
 import hashlib
@@ -21,6 +22,7 @@ arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argpars
 arguments.add_argument("dir")
 arguments.add_argument("--messages", type=int, default=100_000)
 arguments.add_argument("--million", action="store_true")
+arguments.add_argument("--fill", action="store_true")
 arguments.add_argument("--out")
 options = arguments.parse_args()
 with open(options.dir + "/ports.json", encoding="utf-8") as file:
@@ -128,6 +130,7 @@ def measure(what, run, times=5):
 def searches(client):
     client.ask('SELECT "Rows"')
     rows = {"search_subject": f"SEARCH SUBJECT {WORDS[77]}", "search_header": f"SEARCH HEADER X-Trial {WORDS[99]}",
+            "search_from": "SEARCH FROM p17@people",
             "search_body": f"SEARCH BODY {WORDS[123]}", "search_body_part": f"SEARCH BODY {WORDS[123][1:]}",
             "search_body_absent": "SEARCH BODY nowhereinthismail", "search_text": f"SEARCH TEXT {WORDS[200]}",
             "sort_subject": "SORT (SUBJECT) UTF-8 ALL", "sort_date": "SORT (REVERSE DATE) UTF-8 ALL",
@@ -142,12 +145,12 @@ def lots(client):
     lot = min(10_000, options.messages)
     took = {"copy": [], "store": [], "store_silent": [], "expunge": []}
     for _ in range(3):
+        client.ask('SELECT "Rows"')  # a session whose mailbox goes may be ended
         for command in ('DELETE "Lot"', 'CREATE "Lot"'):
             try:
                 client.ask(command)
             except Refused:
                 pass
-        client.ask('SELECT "Rows"')
         took["copy"].append(client.timed(f'COPY 1:{lot} "Lot"'))
         client.ask('SELECT "Lot"')
         took["store"].append(client.timed("STORE 1:* +FLAGS (\\Flagged)"))
@@ -157,7 +160,7 @@ def lots(client):
         tell(f"{what}.n{lot}", lot / statistics.median(all_rounds), "msg/s")
 
 
-def resync(client, mailbox, count):
+def resync(client, mailbox, name):
     """Half of the changes are flags, half are messages that went."""
     told = client.ask(f'SELECT "{mailbox}"')
     validity = int(re.search(rb"UIDVALIDITY (\d+)", told)[1])
@@ -170,39 +173,45 @@ def resync(client, mailbox, count):
         return
     other = Client()
     other.ask(f'SELECT "{mailbox}"')
-    step = count // 1001
+    step = int(re.search(rb"(\d+) EXISTS", told)[1]) // 1001
     flagged = ",".join(str(1 + i * 2 * step) for i in range(500))
     gone = ",".join(str(1 + (2 * i + 1) * step) for i in range(500))
     other.ask(f"STORE {flagged} +FLAGS.SILENT (\\Answered)")
     other.ask(f"STORE {gone} +FLAGS.SILENT (\\Deleted)")
     other.ask("EXPUNGE")
     client.ask("UNSELECT")
-    measure(f"resync.n{count}", lambda: client.timed(f'SELECT "{mailbox}" (QRESYNC ({validity} {modseq}))'))
+    measure(f"resync.{name}", lambda: client.timed(f'SELECT "{mailbox}" (QRESYNC ({validity} {modseq}))'))
 
 
-def million(client):
-    count = 1_000_000
+def fill_million(client):
     try:
         client.ask('STATUS "Million" (MESSAGES)')
     except Refused:
         client.ask('CREATE "Million"')
         client.ask('SELECT "Rows"')
-        for _ in range(-(-count // options.messages)):
+        for _ in range(-(-1_000_000 // options.messages)):
             client.ask('COPY 1:* "Million"')
+
+
+def million():
     fresh = Client()
     measure("select.n1000000", lambda: fresh.timed('SELECT "Million"'))
     measure("fetch_flags.n1000000", lambda: fresh.timed("FETCH 1:* (FLAGS)"), 3)
-    resync(client, "Million", 990_000)
+    resync(Client(), "Million", "n1000000")
 
 
 def main():
     client = Client()
     fill(client)
+    if options.million:
+        fill_million(client)
+    if options.fill:
+        return
     searches(client)
     lots(client)
     if options.million:
-        million(client)
-    resync(Client(), "Rows", options.messages - 1000)
+        million()
+    resync(Client(), "Rows", f"n{options.messages}")
 
 
 main()
