@@ -16,6 +16,14 @@ namespace briefwerk::store::testing {
 using base::sync_wait;
 namespace flags = mail::flags;
 using uids = mail::uid_set;
+using list_of_names = std::vector<std::string>;
+
+inline std::vector<std::string> keywords_of(const mailbox_snapshot& s, const message_entry& e) {
+  std::vector<std::string> out;
+  for (unsigned slot = 0; slot < s.keywords.size(); ++slot)
+    if ((e.flags & mail::keyword_bit(slot)) != 0) out.push_back(s.keywords[slot]);
+  return out;
+}
 
 struct bench {
   explicit bench(const mailbox_factory& make) : subject(make(time)), store(*subject.made) {
