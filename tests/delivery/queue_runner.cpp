@@ -331,15 +331,17 @@ TEST_CASE("queue: one connection for two messages; one that the server closed is
 
 TEST_CASE("queue: a server that says 421 between two messages") {
   sender_host host;
+  memory_log heard;
   peer_host peer;
-  peer.service.command_deadline = 200ms;
+  peer.service.command_deadline = 1s;
+  peer.service.log = &heard;
   peer.start();
   host.route("elsewhere.test", peer);
   host.options.keep_connection = 60s;
   host.start();
   host.put(host.item({"a@elsewhere.test"}));
   REQUIRE(host.soon([&] { return host.empty(); }));
-  std::this_thread::sleep_for(500ms);  // it has said 421 by now
+  REQUIRE(host.soon([&] { return heard.count("timed_out") == 1; }));
   host.put(host.item({"b@elsewhere.test"}));
   REQUIRE(host.soon([&] { return host.empty(); }));
   CHECK(peer.messages().size() == 2);

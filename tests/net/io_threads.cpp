@@ -226,7 +226,7 @@ TEST_CASE("stop: idle sessions say good-bye, busy ones finish, the stubborn are 
   stream idle = open(""), busy = open("w"), stubborn = open("h");
   wait_until([&] { return accepted == 3; });
   std::this_thread::sleep_for(20ms);
-  threads.stop(500ms);
+  threads.stop(3s);
   auto rest = [](stream& s) -> base::task<std::string> {
     std::string out;
     char buffer[64];

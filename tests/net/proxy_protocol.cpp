@@ -180,7 +180,7 @@ struct teller {
 listener_options believing(const char* network) {
   listener_options options;
   options.proxies.networks = {base::ip_network::parse(network).value()};
-  options.proxies.wait = 300ms;
+  options.proxies.wait = 1s;
   return options;
 }
 

@@ -164,12 +164,12 @@ TEST_CASE("a write has its deadline anew whenever the peer takes something") {
     }
   };
   auto body = [](stream& to, std::size_t size) -> base::task<status> {
-    to.set_deadline(150ms);
+    to.set_deadline(500ms);
     const std::string much(size, 'x');
     const status sent = co_await to.write(much);
     co_return sent;
   };
-  constexpr std::size_t size = 24u << 20;  // far more than 150 ms at this reader's pace
+  constexpr std::size_t size = 24u << 20;  // more than 500 ms at this reader's pace
   base::spawn(loop, slow_reader(both.b, size));
   CHECK(run(loop, body(both.a, size)).has_value());
   both.a.close();
