@@ -39,7 +39,12 @@ class Thunderbird:
             stderr=out, preexec_fn=_die_with_parent)
         out.close()
         self.buffer, self.number = b"", 0
-        self.socket = wait_for("Thunderbird", lambda: self.reach(port), 90, 0.2)
+        try:
+            self.socket = wait_for("Thunderbird", lambda: self.reach(port), 90, 0.2)
+        except AssertionError as why:  # it has not met the server yet
+            self.process.kill()
+            self.process.wait()
+            raise Skipped(f"Thunderbird does not start here: {why}") from None
         self.answer()  # its greeting
         self.ask("WebDriver:NewSession", capabilities={"alwaysMatch": {"timeouts": {"script": 120000}}})
         self.ask("Marionette:SetContext", value="chrome")
