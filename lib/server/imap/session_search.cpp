@@ -122,7 +122,7 @@ base::task<void> session::find_messages(search_plan& plan, std::span<const wire:
     const bool alive = co_await tell_progress(next, open.size());
     if (!alive) co_return;
   }
-  std::sort(hits.begin(), hits.end());
+  if (!std::is_sorted(hits.begin(), hits.end())) std::sort(hits.begin(), hits.end());
 }
 
 base::task<void> session::ask_index(search_plan& plan, std::vector<std::uint32_t>& open, std::vector<std::uint32_t>& hits) {

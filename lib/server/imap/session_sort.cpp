@@ -11,7 +11,7 @@ using wire::condition;
 
 namespace {
 
-constexpr std::size_t batch_messages = 256;
+constexpr std::size_t batch_messages = 1024;
 
 thread_message to_thread(std::uint32_t number, const store::message_entry& entry,
                          const mail::message_summary_view& summary) {
@@ -115,7 +115,7 @@ base::task<void> session::run(const wire::thread_command& command) {
   search_result found;
   bool alive = co_await begin_search(command.program, true, found);
   if (!alive) co_return;
-  thread_tree tree;
+  thread_tree tree(found.hits.size());
   const bool by_references = command.algorithm == wire::thread_algorithm::references;
   alive = co_await for_each_summary(
       found.hits, true,

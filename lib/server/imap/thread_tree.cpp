@@ -1,6 +1,8 @@
 #include "thread_tree.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <unordered_map>
 
 namespace briefwerk::server::imap {
 namespace {
@@ -22,11 +24,12 @@ thread_tree::index thread_tree::make(const thread_message& message) {
 }
 
 thread_tree::index thread_tree::of_id(std::string_view id) {
-  if (const auto found = ids_.find(id); found != ids_.end()) return found->second;
+  const auto [known, is_new] = ids_.insert(id);
+  if (!is_new) return known.value;
   nodes_.emplace_back();
-  const auto at = static_cast<index>(nodes_.size() - 1);
-  ids_.emplace(texts_.copy(id), at);
-  return at;
+  known.text = texts_.copy(id);
+  known.value = static_cast<index>(nodes_.size() - 1);
+  return known.value;
 }
 
 // No loop may come of it.
@@ -84,10 +87,10 @@ void thread_tree::add_by_references(const thread_message& message) {
   if (last != none && may_adopt(last, mine)) adopt(last, mine);
 }
 
-std::vector<thread_tree::index> thread_tree::children_of(index parent) const {
-  std::vector<index> out;
-  for (index at = nodes_[parent].first; at != none; at = nodes_[at].next) out.push_back(at);
-  return out;
+std::vector<thread_tree::index>& thread_tree::children_of(index parent) {
+  children_.clear();
+  for (index at = nodes_[parent].first; at != none; at = nodes_[at].next) children_.push_back(at);
+  return children_;
 }
 
 void thread_tree::set_children(index parent, const std::vector<index>& children) {
@@ -161,23 +164,25 @@ bool thread_tree::is_before(index a, index b) const {
 
 void thread_tree::sort_children(index parent) {
   if (nodes_[parent].first == none || nodes_[nodes_[parent].first].next == none) return;
-  auto children = children_of(parent);
+  auto& children = children_of(parent);
   std::ranges::sort(children, [this](index a, index b) { return is_before(a, b); });
   set_children(parent, children);
 }
 
 // Step 5: threads with one subject are one thread.
 void thread_tree::gather_subjects() {
-  std::unordered_map<std::string_view, index> table;
+  text_table<index> table;
+  table.reserve(roots_.size());
   for (const index root : roots_) {
     const auto subject = speaker(root).subject;
     if (subject.empty()) continue;
-    const auto [found, is_new] = table.try_emplace(subject, root);
+    const auto [found, is_new] = table.insert(subject);
+    if (is_new) found.value = root;
     if (is_new) continue;
-    const index other = found->second;
+    const index other = found.value;
     const bool dummy = nodes_[root].number == 0, other_dummy = nodes_[other].number == 0;
     if ((dummy && !other_dummy) || (!other_dummy && !dummy && nodes_[other].is_reply && !nodes_[root].is_reply)) {
-      found->second = root;
+      found.value = root;
     }
   }
   std::vector<index> kept;
@@ -188,8 +193,7 @@ void thread_tree::gather_subjects() {
   for (std::size_t i = 0; i < count; ++i) {
     const index root = roots_[i];
     const auto subject = speaker(root).subject;
-    const auto found = subject.empty() ? table.end() : table.find(subject);
-    if (found == table.end() || found->second == root) {
+    if (subject.empty() || table.find(subject)->value == root) {
       place.emplace(root, kept.size());
       kept.push_back(root);
       joined.emplace_back();
@@ -199,7 +203,7 @@ void thread_tree::gather_subjects() {
     const index root = roots_[i];
     const auto subject = speaker(root).subject;
     if (subject.empty()) continue;
-    const index other = table.find(subject)->second;
+    const index other = table.find(subject)->value;
     if (other == root) continue;
     const std::size_t at = place.at(other);
     const bool dummy = nodes_[root].number == 0, other_dummy = nodes_[other].number == 0;
@@ -210,7 +214,7 @@ void thread_tree::gather_subjects() {
     } else {
       // Neither answers the other: both under a stand-in.
       if (!joined[at].empty()) {
-        auto children = children_of(other);
+        auto& children = children_of(other);
         children.insert(children.end(), joined[at].begin(), joined[at].end());
         set_children(other, children);
         joined[at].clear();
@@ -220,12 +224,12 @@ void thread_tree::gather_subjects() {
       set_children(above, {other, root});
       kept[at] = above;
       place.emplace(above, at);
-      table.find(subject)->second = above;
+      table.find(subject)->value = above;
     }
   }
   for (std::size_t at = 0; at < kept.size(); ++at) {
     if (joined[at].empty()) continue;
-    auto children = children_of(kept[at]);
+    auto& children = children_of(kept[at]);
     children.insert(children.end(), joined[at].begin(), joined[at].end());
     set_children(kept[at], children);
   }
@@ -260,19 +264,19 @@ std::string thread_tree::by_subject() {
   std::vector<index> order(nodes_.size());
   for (index at = 0; at < nodes_.size(); ++at) order[at] = at;
   std::ranges::sort(order, [this](index a, index b) { return is_before(a, b); });
-  std::unordered_map<std::string_view, index> last;  // of each subject: the root, then its youngest child
-  std::unordered_map<std::string_view, index> first;
+  struct thread {
+    index root = none, youngest = none;
+  };
+  text_table<thread> threads;
   for (const index at : order) {
-    const auto [found, is_new] = first.try_emplace(nodes_[at].subject, at);
+    const auto [found, is_new] = threads.insert(nodes_[at].subject);
+    auto& [root, youngest] = found.value;
     if (is_new) {
-      roots_.push_back(at);
-    } else if (const auto before = last.find(nodes_[at].subject); before == last.end()) {
-      nodes_[found->second].first = at;
-      last.emplace(nodes_[at].subject, at);
-    } else {
-      nodes_[before->second].next = at;
-      before->second = at;
+      roots_.push_back(root = at);
+      continue;
     }
+    (youngest == none ? nodes_[root].first : nodes_[youngest].next) = at;
+    youngest = at;
   }
   std::string out;
   for (const index root : roots_) write(out, root);
@@ -281,12 +285,9 @@ std::string thread_tree::by_subject() {
 
 // thread-list = "(" (thread-members / thread-nested) ")"; thread-members = nz-number *(SP nz-number) [SP
 // thread-nested]; thread-nested = 2*thread-list. No recursion: threads are as deep as their senders like.
-void thread_tree::write(std::string& out, index root) const {
-  struct task {
-    index at;
-    bool closes;
-  };
-  std::vector<task> todo{{root, false}};
+void thread_tree::write(std::string& out, index root) {
+  auto& todo = todo_;
+  todo.assign(1, {root, false});
   while (!todo.empty()) {
     const auto [start, closes] = todo.back();
     todo.pop_back();
@@ -300,7 +301,8 @@ void thread_tree::write(std::string& out, index root) const {
     for (bool first = true;; first = false) {
       if (nodes_[at].number != 0) {
         if (!first) out += ' ';
-        out += std::to_string(nodes_[at].number);
+        char digits[10];
+        out.append(digits, std::to_chars(digits, digits + sizeof digits, nodes_[at].number).ptr);
       }
       if (nodes_[at].first == none || nodes_[nodes_[at].first].next != none) break;
       at = nodes_[at].first;
@@ -308,7 +310,7 @@ void thread_tree::write(std::string& out, index root) const {
     todo.push_back({none, true});
     if (nodes_[at].first == none) continue;
     if (nodes_[at].number != 0) out += ' ';
-    const auto children = children_of(at);
+    const auto& children = children_of(at);
     for (auto child = children.rbegin(); child != children.rend(); ++child) todo.push_back({*child, false});
   }
 }

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "briefwerk/protocol/imap/arena.hpp"
+#include "text_table.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -25,6 +25,10 @@ struct thread_message {
 // Messages and stand-ins for messages that are not there, linked to trees. Messages are added in mailbox order.
 class thread_tree {
  public:
+  explicit thread_tree(std::size_t messages = 0) {
+    nodes_.reserve(messages);
+    ids_.reserve(messages);
+  }
   void add_by_references(const thread_message& message);
   void add_by_subject(const thread_message& message);
   // "(1)(2 (3)(4 5))": the whole answer, of threads that were added by one of the two. Empty when there are none.
@@ -52,18 +56,25 @@ class thread_tree {
   void gather_subjects();
   void sort_children(index parent);
   void sort_all();
-  std::vector<index> children_of(index parent) const;
+  // Good until the next call.
+  std::vector<index>& children_of(index parent);
   void set_children(index parent, const std::vector<index>& children);
   std::int64_t date_of(index at) const;
   std::uint32_t number_of(index at) const;
   bool is_before(index a, index b) const;
   const node& speaker(index at) const;  // the message whose subject counts for a root
-  void write(std::string& out, index root) const;
+  void write(std::string& out, index root);
 
   std::vector<node> nodes_;
   std::vector<index> roots_;
-  std::unordered_map<std::string_view, index> ids_;
+  text_table<index> ids_;
   protocol::imap::arena texts_;
+  struct written {
+    index at;
+    bool closes;
+  };
+  std::vector<index> children_;  // memory that is used again
+  std::vector<written> todo_;
 };
 
 }  // namespace briefwerk::server::imap
