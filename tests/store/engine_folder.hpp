@@ -2,12 +2,22 @@
 
 // A folder of a test, gone with it.
 
+#include <doctest/doctest.h>
 #include <stdlib.h>
 
 #include <filesystem>
 #include <string>
 
 namespace briefwerk::store::testing {
+
+// Of a test case: left out where the library was built without RocksDB.
+inline doctest::skip needs_disk() {
+#ifdef BRIEFWERK_WITHOUT_ROCKSDB
+  return doctest::skip(true);
+#else
+  return doctest::skip(false);
+#endif
+}
 
 class folder {
  public:

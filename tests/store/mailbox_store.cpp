@@ -74,22 +74,22 @@ TEST_CASE("mailboxes in memory: against a model") {
 }
 TEST_CASE("mailboxes in memory: many threads") { testing::conforms_with_mailbox_threads(in_memory, 100); }
 
-TEST_CASE("mailboxes on disk: accounts and names") { testing::conforms_in_accounts_and_names(on_disk); }
-TEST_CASE("mailboxes on disk: renaming and removing") { testing::conforms_in_renaming_and_removing(on_disk); }
-TEST_CASE("mailboxes on disk: delivery") { testing::conforms_in_delivery(on_disk); }
-TEST_CASE("mailboxes on disk: quota") { testing::conforms_in_quota(on_disk); }
-TEST_CASE("mailboxes on disk: rights of others") { testing::conforms_in_access(on_disk); }
-TEST_CASE("mailboxes on disk: between accounts") { testing::conforms_in_transfer_between_accounts(on_disk); }
-TEST_CASE("mailboxes on disk: many, watched") { testing::conforms_in_watching_many(on_disk, 500); }
-TEST_CASE("mailboxes on disk: annotations") { testing::conforms_in_annotations(on_disk); }
-TEST_CASE("mailboxes on disk: flags") { testing::conforms_in_flags(on_disk); }
-TEST_CASE("mailboxes on disk: keywords") { testing::conforms_in_keywords(on_disk); }
-TEST_CASE("mailboxes on disk: copying and moving") { testing::conforms_in_copying_and_moving(on_disk); }
-TEST_CASE("mailboxes on disk: expunging") { testing::conforms_in_expunging(on_disk); }
-TEST_CASE("mailboxes on disk: summaries") { testing::conforms_in_summaries(on_disk); }
-TEST_CASE("mailboxes on disk: watching") { testing::conforms_in_mailbox_watching(on_disk); }
-TEST_CASE("mailboxes on disk: against a model") { testing::conforms_to_a_mailbox_model(on_disk, 7, 150); }
-TEST_CASE("mailboxes on disk: many threads") { testing::conforms_with_mailbox_threads(on_disk, 40); }
+TEST_CASE("mailboxes on disk: accounts and names" * testing::needs_disk()) { testing::conforms_in_accounts_and_names(on_disk); }
+TEST_CASE("mailboxes on disk: renaming and removing" * testing::needs_disk()) { testing::conforms_in_renaming_and_removing(on_disk); }
+TEST_CASE("mailboxes on disk: delivery" * testing::needs_disk()) { testing::conforms_in_delivery(on_disk); }
+TEST_CASE("mailboxes on disk: quota" * testing::needs_disk()) { testing::conforms_in_quota(on_disk); }
+TEST_CASE("mailboxes on disk: rights of others" * testing::needs_disk()) { testing::conforms_in_access(on_disk); }
+TEST_CASE("mailboxes on disk: between accounts" * testing::needs_disk()) { testing::conforms_in_transfer_between_accounts(on_disk); }
+TEST_CASE("mailboxes on disk: many, watched" * testing::needs_disk()) { testing::conforms_in_watching_many(on_disk, 500); }
+TEST_CASE("mailboxes on disk: annotations" * testing::needs_disk()) { testing::conforms_in_annotations(on_disk); }
+TEST_CASE("mailboxes on disk: flags" * testing::needs_disk()) { testing::conforms_in_flags(on_disk); }
+TEST_CASE("mailboxes on disk: keywords" * testing::needs_disk()) { testing::conforms_in_keywords(on_disk); }
+TEST_CASE("mailboxes on disk: copying and moving" * testing::needs_disk()) { testing::conforms_in_copying_and_moving(on_disk); }
+TEST_CASE("mailboxes on disk: expunging" * testing::needs_disk()) { testing::conforms_in_expunging(on_disk); }
+TEST_CASE("mailboxes on disk: summaries" * testing::needs_disk()) { testing::conforms_in_summaries(on_disk); }
+TEST_CASE("mailboxes on disk: watching" * testing::needs_disk()) { testing::conforms_in_mailbox_watching(on_disk); }
+TEST_CASE("mailboxes on disk: against a model" * testing::needs_disk()) { testing::conforms_to_a_mailbox_model(on_disk, 7, 150); }
+TEST_CASE("mailboxes on disk: many threads" * testing::needs_disk()) { testing::conforms_with_mailbox_threads(on_disk, 40); }
 
 TEST_CASE("mailboxes without cache: flags") { testing::conforms_in_keywords(without_cache); }
 TEST_CASE("mailboxes without cache: delivery") { testing::conforms_in_delivery(without_cache); }
@@ -108,7 +108,7 @@ bool same(const mailbox_snapshot& a, const mailbox_snapshot& b) {
          (left.empty() || std::memcmp(left.data(), right.data(), left.size() * sizeof(message_entry)) == 0);
 }
 
-TEST_CASE("a store opens again as it was") {
+TEST_CASE("a store opens again as it was" * testing::needs_disk()) {
   const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
   const testing::folder where;
   snapshot_ptr before;

@@ -158,7 +158,7 @@ TEST_CASE("queue in memory") {
   queues(o);
 }
 
-TEST_CASE("queue on disk, and opened again") {
+TEST_CASE("queue on disk, and opened again" * testing::needs_disk()) {
   const testing::folder where;
   {
     office o(*open_local_store(where.path(), crypto(), base::system_clock()));
