@@ -8,6 +8,9 @@
 #include <asio/steady_timer.hpp>
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <thread>
@@ -35,11 +38,46 @@ class stop_listener {
   ~stop_listener() = default;
 };
 
+// What other threads hand over to a loop, in their order. Without a lock: one of low priority (those that hash
+// passwords) may have to stand aside in the middle of it, and the loop would wait with it. Asio's own queue is woken
+// up under its lock.
+class inbox {
+ public:
+  inbox();
+  ~inbox();  // destroys what was not taken
+  inbox(const inbox&) = delete;
+
+  void put(std::move_only_function<void()> work);
+  int signal() const noexcept { return signal_; }  // an eventfd, readable when there is something
+  void run_all();                                  // what is there now
+
+ private:
+  struct item {
+    std::move_only_function<void()> work;
+    item* next;
+  };
+  std::atomic<item*> newest_{nullptr};
+  int signal_;
+};
+
 struct io_thread::impl {
+  impl() { wait_for_others(); }
+  ~impl() { signal.release(); }
+  impl(const impl&) = delete;
+
+  std::atomic<std::thread::id> runs_on{};
+  inbox from_others;  // outlives the context: handlers that are destroyed with that may post
   // One thread runs it: hint 1 spares the wake-ups among several.
   asio::io_context context{1};
   asio::executor_work_guard<loop_executor> work{context.get_executor()};
-  std::atomic<std::thread::id> runs_on{};
+  loop_descriptor signal{context, from_others.signal()};
+  std::uint64_t signals = 0;
+  void wait_for_others();
+  // Steps of TLS handshakes. One is taken between two looks at the sockets: it costs as much as hundreds of commands,
+  // and sessions do not wait for all of a crowd that wants in.
+  std::deque<std::move_only_function<void()>> handshakes;
+  void line_up(std::move_only_function<void()> step);
+  void take_step();
   std::atomic<std::size_t> streams{0};
   bool stopping = false;
   detail::stream_core* first_stream = nullptr;  // intrusive list of the open streams

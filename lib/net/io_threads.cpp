@@ -1,9 +1,19 @@
 #include "briefwerk/net/io_threads.hpp"
 
+#include <asio/buffer.hpp>
 #include <asio/post.hpp>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <utility>
+
+#ifdef __linux__
+#include <sched.h>
+#include <sys/syscall.h>
+#endif
 
 #include "net/event_loop.hpp"
 #include "net/stream_core.hpp"
@@ -13,7 +23,77 @@ namespace briefwerk::net {
 io_thread::io_thread() : impl_(std::make_unique<impl>()) {}
 io_thread::~io_thread() = default;
 
-void io_thread::post(std::move_only_function<void()> work) { asio::post(impl_->context, std::move(work)); }
+namespace {
+
+int make_signal() {
+  const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return fd;
+}
+
+}  // namespace
+
+inbox::inbox() : signal_(make_signal()) {}
+
+inbox::~inbox() {
+  // What is destroyed may put in more.
+  while (item* list = newest_.exchange(nullptr)) {
+    while (list != nullptr) delete std::exchange(list, list->next);
+  }
+  ::close(signal_);
+}
+
+// Who finds it empty gives the signal, and only then is anything taken: nothing of this is touched by anybody who has
+// put in something that may have run already.
+void inbox::put(std::move_only_function<void()> work) {
+  auto* const made = new item{std::move(work), nullptr};
+  item* before = newest_.load(std::memory_order_relaxed);
+  do {
+    made->next = before;
+  } while (!newest_.compare_exchange_weak(before, made, std::memory_order_release, std::memory_order_relaxed));
+  if (before != nullptr) return;
+  const std::uint64_t one = 1;
+  (void)!::write(signal_, &one, sizeof one);
+}
+
+void inbox::run_all() {
+  item* oldest = nullptr;
+  for (item* list = newest_.exchange(nullptr, std::memory_order_acquire); list != nullptr;) {
+    item* const one = list;
+    list = std::exchange(one->next, oldest);
+    oldest = one;
+  }
+  while (oldest != nullptr) {
+    const std::unique_ptr<item> one(std::exchange(oldest, oldest->next));
+    one->work();
+  }
+}
+
+void io_thread::impl::wait_for_others() {
+  signal.async_read_some(asio::buffer(&signals, sizeof signals), [this](const std::error_code& error, std::size_t) {
+    if (error) return;
+    wait_for_others();
+    from_others.run_all();
+  });
+}
+
+void io_thread::impl::line_up(std::move_only_function<void()> step) {
+  handshakes.push_back(std::move(step));
+  if (handshakes.size() == 1) asio::post(context, [this] { take_step(); });
+}
+
+// What is posted runs after the next look at the sockets.
+void io_thread::impl::take_step() {
+  auto step = std::move(handshakes.front());
+  handshakes.pop_front();
+  if (!handshakes.empty()) asio::post(context, [this] { take_step(); });
+  step();
+}
+
+void io_thread::post(std::move_only_function<void()> work) {
+  if (is_current()) asio::post(impl_->context, std::move(work));
+  else impl_->from_others.put(std::move(work));
+}
 
 namespace {
 
@@ -122,10 +202,37 @@ io_threads::io_threads(unsigned count) {
   for (unsigned i = 0; i < count; ++i) loops_.push_back(std::make_unique<io_thread>());
 }
 
+namespace {
+
+// Sessions answer in short turns. Threads that compute, and programs beside us, stand aside for one that becomes ready
+// (Linux from 6.12 on; earlier ones ignore it): otherwise it may wait for the end of their slices, milliseconds.
+void take_short_turns() {
+#if defined(__linux__) && defined(SYS_sched_setattr)
+  struct {
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  } how{};
+  static_assert(sizeof how == 48);  // SCHED_ATTR_SIZE_VER0
+  if (::syscall(SYS_sched_getattr, 0, &how, sizeof how, 0) != 0 || how.policy != SCHED_OTHER) return;
+  how.runtime = 100'000;  // ns
+  ::syscall(SYS_sched_setattr, 0, &how, 0);
+#endif
+}
+
+}  // namespace
+
 io_threads::~io_threads() { stop(std::chrono::milliseconds(0)); }
 
 void io_threads::start() {
-  for (auto& loop : loops_) threads_.emplace_back([&thread = *loop] { thread.run(); });
+  for (auto& loop : loops_) {
+    threads_.emplace_back([&thread = *loop] {
+      take_short_turns();
+      thread.run();
+    });
+  }
 }
 
 void io_threads::stop(std::chrono::milliseconds grace) {

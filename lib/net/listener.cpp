@@ -30,7 +30,7 @@ explained_error cannot_listen(const std::string& where, int error) {
 }
 
 constexpr int backoff_milliseconds = 100;
-constexpr int accepts_in_a_row = 64;  // then other work of the thread gets its turn
+constexpr int accepts_in_a_row = 8;  // then other work of the thread gets its turn
 
 // Errors after which accepting at once would only spin: descriptors or memory are short.
 bool is_shortage(int error) noexcept {

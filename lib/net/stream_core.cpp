@@ -46,7 +46,8 @@ bool stream_core::attempt(operation& op) {
       got = tls_ready ? write_tls(op) : write_plain(op);
       break;
     case operation::kind::handshake:
-      got = handshake(op);
+      // A server waits for its turn, even where the client has spoken already.
+      got = SSL_is_server(ssl.get()) && !op.waiter_ ? progress::wants_read : handshake(op);
       break;
     case operation::kind::goodbye:
       got = goodbye(op);
@@ -98,6 +99,15 @@ void stream_core::retry(operation* const& slot, bool to_write) {
   operation* op = slot;
   if (op == nullptr) return;
   if (!op->ended_ && op->waits_to_write_ != to_write) return;
+  if (!op->ended_ && op->kind_ == operation::kind::handshake) {
+    return loop->line_up([self = core_reference(this), &slot] { self->go_on(slot); });
+  }
+  go_on(slot);
+}
+
+void stream_core::go_on(operation* const& slot) {
+  operation* op = slot;
+  if (op == nullptr) return;
   const std::size_t before = op->done_;
   if (attempt(*op)) return end(*op);
   if (op->kind_ == operation::kind::write && op->done_ != before)

@@ -90,6 +90,7 @@ struct stream_core {
   void wait(bool to_write);
   void on_ready(bool to_write, const std::error_code& error);
   void retry(operation* const& slot, bool to_write);
+  void go_on(operation* const& slot);
   void end(operation& op);
   void arm(time_point until);
   void on_timer(const std::error_code& error);

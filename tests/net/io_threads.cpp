@@ -242,3 +242,43 @@ TEST_CASE("stop: idle sessions say good-bye, busy ones finish, the stubborn are 
   const auto refused = run(loop, connect(loop, door.endpoints().front()));
   CHECK(refused.error() == std::errc::connection_refused);
 }
+
+TEST_CASE("what other threads post runs, each thread's in its order") {
+  constexpr int each = 20000;
+  io_threads threads(1);
+  threads.start();
+  std::vector<int> next(4);  // on the loop
+  std::atomic<int> wrong{0}, ran{0};
+  std::vector<std::thread> others;
+  for (std::size_t who = 0; who < next.size(); ++who) {
+    others.emplace_back([&, who] {
+      for (int i = 0; i < each; ++i) {
+        threads[0].post([&, who, i] {
+          if (next[who]++ != i || !threads[0].is_current()) ++wrong;
+          ++ran;
+        });
+      }
+    });
+  }
+  for (auto& one : others) one.join();
+  wait_until([&] { return ran == 4 * each; });
+  CHECK(ran == 4 * each);
+  CHECK(wrong == 0);
+  threads.stop(0ms);
+}
+
+TEST_CASE("what is posted to a loop that does not run is destroyed with it, and so is what that posts") {
+  const auto alive = std::make_shared<int>();
+  {
+    struct posts_at_its_end {
+      io_thread& to;
+      std::shared_ptr<int> keeps;
+      ~posts_at_its_end() { to.post([kept = std::move(keeps)] {}); }
+    };
+    io_thread loop;
+    loop.post([alive] {});
+    loop.post([last = std::make_unique<posts_at_its_end>(loop, alive)] {});
+    CHECK(alive.use_count() == 3);
+  }
+  CHECK(alive.use_count() == 1);
+}

@@ -1,8 +1,12 @@
 #include "briefwerk/net/tls_context.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <vector>
 
 #include "net/support.hpp"
 
@@ -494,4 +498,49 @@ TEST_CASE("a handshake that the peer does not finish ends when the loop is told 
   for (int i = 0; i < 500 && !m.server_done; ++i) loop.run_for(10ms);
   REQUIRE(m.server_done);
   CHECK(m.server_result.error() == net::errc::stopping);
+}
+
+TEST_CASE("a session is served between the handshakes of a crowd") {
+  fixture f;
+  const auto context = make_server(f.server_options);
+  const auto trusting = make_client(f.client_options);
+  io_thread clients, loop;
+  const auto octets_in = [](const stream& where) {
+    char octets[64];
+    return ::recv(where.native_handle(), octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
+  };
+  std::vector<std::unique_ptr<meeting>> crowd;
+  for (int i = 0; i < 20; ++i) {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+    auto& m = *crowd.emplace_back(new meeting{stream(loop, fds[0]), stream(clients, fds[1]), {}, {}});
+    base::spawn(clients, [](meeting& one, tls_context& by) -> base::task<void> {
+      one.client_result = co_await one.client.start_tls_client(by, "localhost");
+    }(m, *trusting));
+    for (int turn = 0; turn < 6000 && octets_in(m.server) <= 0; ++turn) clients.run_for(1ms);
+    base::spawn(loop, accept_side(m, *context));
+  }
+  int fds[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+  stream session(loop, fds[0]);
+  bool served = false;
+  base::spawn(loop, [](stream& from, bool& done) -> base::task<void> {
+    const auto got = co_await read_exactly(from, 1);
+    done = got.has_value();
+    from.thread().stop();
+  }(session, served));
+  REQUIRE(::send(fds[1], "x", 1, MSG_NOSIGNAL) == 1);
+  for (int turn = 0; turn < 6000 && !served; ++turn) loop.run_for(10ms);
+  REQUIRE(served);
+  const auto answered = [&] { return std::ranges::count_if(crowd, [&](const auto& m) { return octets_in(m->client) > 0; }); };
+  CHECK(answered() <= 2);
+  for (int turn = 0; turn < 6000 && answered() < 20; ++turn) loop.run_for(1ms);
+  CHECK_MESSAGE(answered() == 20, "and they get their turn");
+  for (auto& m : crowd) {
+    m->server.close();
+    m->client.close();
+  }
+  settle(loop);
+  settle(clients);
+  ::close(fds[1]);
 }
