@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pages.hpp"
 #include "session.hpp"
 
 namespace briefwerk::server::imap {
@@ -82,10 +83,9 @@ base::task<base::result<mail::uid_set>> session::vanished_since(std::uint64_t mo
   const auto known = announced_;
   auto removed = co_await mail().expunged_since(owner_, selected_, modseq);
   if (!removed) co_return base::fail(removed.error());
-  auto missing = missing_of(asked, *known);
-  if (known_below != 0) missing.erase(1, known_below);
-  if (!*removed) co_return missing;
-  co_return missing.intersection(**removed);
+  if (known_below != 0) asked.erase(1, known_below);
+  if (*removed) asked = asked.intersection(**removed);
+  co_return missing_of(asked, *known);
 }
 
 base::task<bool> session::write_resync(const wire::qresync_parameters& known) {
@@ -96,12 +96,14 @@ base::task<bool> session::write_resync(const wire::qresync_parameters& known) {
   auto vanished = co_await vanished_since(known.modseq, asked, last_match(known, *mailbox));
   if (vanished) machine_.output().vanished(*vanished, true);
   for (const auto& range : asked.ranges()) {
-    for (std::size_t i = mailbox->lower_bound(range.first); i < mailbox->count(); ++i) {
-      const auto& entry = mailbox->at(i);
-      if (entry.uid > range.last) break;
-      if (entry.modseq <= known.modseq) continue;
-      {
-        auto row = machine_.output().fetch(static_cast<std::uint32_t>(i + 1), entry.uid);
+    const auto last = static_cast<std::uint32_t>(mailbox->lower_bound(range.last + 1));
+    for (auto i = static_cast<std::uint32_t>(mailbox->lower_bound(range.first)); i < last;) {
+      const page_rest page(*mailbox, i);
+      const std::uint32_t begin = i, end = std::min(last, page.end);
+      for (; i < end; ++i) {
+        const auto& entry = page.first[i - begin];
+        if (entry.modseq <= known.modseq) continue;
+        auto row = machine_.output().fetch(i + 1, entry.uid);
         row.uid(entry.uid).flags(entry.flags | recent_flag(entry.uid), mailbox->keywords).modseq(entry.modseq);
       }
       if (!output_is_full()) continue;
