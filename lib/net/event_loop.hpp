@@ -44,12 +44,13 @@ class stop_listener {
 class inbox {
  public:
   inbox();
-  ~inbox();  // destroys what was not taken
+  ~inbox();  // as clear()
   inbox(const inbox&) = delete;
 
   void put(std::move_only_function<void()> work);
   int signal() const noexcept { return signal_; }  // an eventfd, readable when there is something
   void run_all();                                  // what is there now
+  void clear();                                    // destroys what was not taken
 
  private:
   struct item {
@@ -62,7 +63,10 @@ class inbox {
 
 struct io_thread::impl {
   impl() { wait_for_others(); }
-  ~impl() { signal.release(); }
+  ~impl() {
+    from_others.clear();  // may hold sockets of the context
+    signal.release();
+  }
   impl(const impl&) = delete;
 
   std::atomic<std::thread::id> runs_on{};

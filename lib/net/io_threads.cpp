@@ -36,11 +36,15 @@ int make_signal() {
 inbox::inbox() : signal_(make_signal()) {}
 
 inbox::~inbox() {
-  // What is destroyed may put in more.
+  clear();
+  ::close(signal_);
+}
+
+// What is destroyed may put in more.
+void inbox::clear() {
   while (item* list = newest_.exchange(nullptr)) {
     while (list != nullptr) delete std::exchange(list, list->next);
   }
-  ::close(signal_);
 }
 
 // Who finds it empty gives the signal, and only then is anything taken: nothing of this is touched by anybody who has

@@ -282,3 +282,17 @@ TEST_CASE("what is posted to a loop that does not run is destroyed with it, and 
   }
   CHECK(alive.use_count() == 1);
 }
+
+TEST_CASE("a stream that is posted to a loop that does not run ends before its loop") {
+  io_thread loop;
+  result<stream> made = fail(base::errc::cancelled);
+  {
+    listener host;
+    REQUIRE(host.bind(loopback()));
+    host.start(loop, [](stream, io_thread&) {});
+    made = run(loop, connect(loop, host.endpoints().front()));
+  }
+  REQUIRE(made);
+  loop.post([kept = std::move(*made)] {});
+  CHECK(loop.stream_count() != 0);
+}
