@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""imap_rows.py DIR [--messages 100000] [--million] [--fill] [--out FILE]: what users do in large mailboxes, one JSON line a row.
+"""imap_rows.py DIR [--messages 100000] [--million] [--only-million] [--fill] [--out FILE]: what users do in large mailboxes, one JSON line a row.
 
 DIR/ports.json describes a server as those of the side-by-side trial do (up-briefwerk.sh, up-postfix-dovecot.sh, …). One
 client over TLS, account u05; mailboxes are made once and kept, so that a second run measures the same. Rows: SEARCH, SORT
 and THREAD over all messages, STORE, COPY and EXPUNGE of 10,000, resynchronisation after 1,000 changes (QRESYNC, RFC 7162)
-and the same with --million over a mailbox of a million, with SELECT and FETCH FLAGS. `first`: the first time in a session.
+and the same with --million over a mailbox of a million, with SELECT and FETCH FLAGS. `first`: the first time in a session;
+`cpu`: processor time of all of the server's processes (DIR/root.pid), which says more where others work on the machine.
 --fill: only makes the mailboxes (before an index is waited for that is built in the background).
 """
 import argparse
 import hashlib
 import json
+import os
 import random
 import re
 import socket
@@ -22,6 +24,7 @@ arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argpars
 arguments.add_argument("dir")
 arguments.add_argument("--messages", type=int, default=100_000)
 arguments.add_argument("--million", action="store_true")
+arguments.add_argument("--only-million", action="store_true")
 arguments.add_argument("--fill", action="store_true")
 arguments.add_argument("--out")
 options = arguments.parse_args()
@@ -113,10 +116,37 @@ def tell(what, value, unit):
             out.write(line + "\n")
 
 
+def processor_time():
+    """Milliseconds, of the processes below DIR/root.pid."""
+    with open(options.dir + "/root.pid", encoding="ascii") as file:
+        known = [int(file.read())]
+    children, total = {}, 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                children.setdefault(int(file.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
+        except OSError:
+            pass
+    for pid in known:
+        known += children.get(pid, [])
+    for pid in known[1:]:
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                    total += int(file.read().split()[0])
+        except OSError:
+            pass
+    return total / 1e6
+
+
 def measure(what, run, times=5):
     """Milliseconds: the first time, and the median of the others."""
+    took, used = [], []
     try:
-        took = [run() * 1000 for _ in range(times)]
+        for _ in range(times):
+            before = processor_time()
+            took.append(run() * 1000)
+            used.append(processor_time() - before)
     except Refused as why:
         print(f"{PORTS['peer']} rows.{what}: {why}", file=sys.stderr)
         return
@@ -125,6 +155,7 @@ def measure(what, run, times=5):
         return
     tell(what + ".first", took[0], "ms")
     tell(what, statistics.median(took[1:]), "ms")
+    tell(what + ".cpu", statistics.median(used[1:]), "ms")
 
 
 def searches(client):
@@ -203,9 +234,12 @@ def million():
 def main():
     client = Client()
     fill(client)
-    if options.million:
+    if options.million or options.only_million:
         fill_million(client)
     if options.fill:
+        return
+    if options.only_million:
+        million()
         return
     searches(client)
     lots(client)

@@ -3,7 +3,8 @@
 # pw-u01..pw-u20, test data) and writes DIR/ports.json and DIR/root.pid, in the form that the load generators of the
 # side-by-side trial read. A second call on the same DIR restarts on the same state. Stop: benchmarks/down-briefwerk.sh DIR.
 # Env: BASE (22000), NUSERS (20), PWSCHEME (PLAIN: the password is kept as it is, so that logins measure the server and
-# not the hash; SCRAM: as a site would have it), BIN (build/release/apps), LOG_LEVEL (info).
+# not the hash; SCRAM: as a site would have it), BIN (build/release/apps), LOG_LEVEL (info), INDEX (1; 0: without a
+# full-text index).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 bin=${BIN:-$top/build/release/apps}
@@ -26,13 +27,14 @@ if [ ! -f "$dir/ready" ]; then
   rm -rf "$dir/data" "$dir/briefwerk.json"
   ctl init --hostname localhost --data "$dir/data" --listen 127.0.0.1 --port-offset "$base"
   # The ports of the trial's other servers, relative to BASE.
-  python3 - "$dir/briefwerk.json" "$base" "${LOG_LEVEL:-info}" "$dir/log" <<'END'
+  python3 - "$dir/briefwerk.json" "$base" "${LOG_LEVEL:-info}" "$dir/log" "${INDEX:-1}" <<'END'
 import json, re, sys
 path, base = sys.argv[1], int(sys.argv[2])
 conf = json.loads(re.sub(r"^//.*$", "", open(path).read(), flags=re.M))
 for key, offset in (("smtp", 1), ("submission", 2), ("imap", 3), ("imaps", 4), ("submissions", 7)):
     conf["listen"][key] = [f"127.0.0.1:{base + offset}"]
 conf["log"] = {"file": sys.argv[4], "level": sys.argv[3]}
+conf["search"] = {"enabled": sys.argv[5] == "1"}
 conf["limits"] = {"connections": 100000, "connections_per_address": 100000}  # the trial comes from one address
 open(path, "w").write(json.dumps(conf, indent=2))
 END
