@@ -272,4 +272,4 @@ def thunderbird_over_tls():
     thunderbird_works(True)
 
 
-main(300)
+main()

@@ -141,8 +141,10 @@ base::task<void> session::run_close(bool expunges) {
 base::task<void> session::begin_idle() {
   // Before the mailbox is looked at, so that nothing slips in between.
   if (selected_ != 0 && !is_watching()) thread_.watch(mail(), owner_, *this);
-  const bool alive = co_await refresh(true, false);
-  if (alive) machine_.continue_idle();
+  machine_.continue_idle();
+  // What there is by now is told behind the continuation: Thunderbird hangs on what comes before it.
+  news_ = selected_ != 0;
+  co_return;
 }
 
 base::task<void> session::end_idle() { co_await finish(condition::ok, "", "Done", true, false); }
