@@ -82,6 +82,10 @@ class retaining_store final : public store::mailbox_store {
                                                   std::uint32_t last, std::size_t most) override {
     return below_.summaries(std::move(a), m, first, last, most);
   }
+  task<base::status> visit_summaries(store::account_id a, store::mailbox_id m, std::uint32_t first, std::uint32_t last,
+                                     const store::summary_function& f) override {
+    return below_.visit_summaries(std::move(a), m, first, last, f);
+  }
   task<result<store::message_octets>> read(store::blob_ref blob) override { return below_.read(blob); }
   task<result<std::optional<mail::uid_set>>> expunged_since(store::account_id a, store::mailbox_id m,
                                                             std::uint64_t modseq) override {

@@ -1,78 +1,58 @@
 // What the server allocates for a phone that looks after its mail once a month: 100 new messages since it was here.
-//   phone [FOLDER]      the store is made in FOLDER (default: the current one) and removed afterwards
-// Counted is every malloc of all threads but the client's, libraries included, while a command is under way.
+//   phone [--sites] [FOLDER]    the store is made in FOLDER (default: the current one) and removed afterwards
+// --sites: of each command, where in the program the most was allocated of what was held at the peak without TLS.
 
-#include <malloc.h>
-
-#include <atomic>
-#include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "benchmarks/phone/counted.hpp"
 #include "benchmarks/server/imap_house.hpp"
-
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-void* __libc_memalign(std::size_t, std::size_t);
-void __libc_free(void*);
-}
 
 namespace {
 
-struct counts {
-  std::atomic<bool> on{false};
-  std::atomic<long> blocks{0}, octets{0}, live{0}, peak{0};
+using namespace briefwerk::benchmarks;
 
-  void begin() {
-    blocks = octets = live = peak = 0;
-    on = true;
+// The program's own functions, the innermost first, without their arguments.
+std::string names_of(const char* program, const std::vector<std::uintptr_t>& frames) {
+  std::string command = "addr2line -f -C -e '" + std::string(program) + "'";
+  char text[1024];
+  for (const auto frame : frames) std::snprintf(text, sizeof text, " 0x%zx", static_cast<std::size_t>(frame)), command += text;
+  std::string out;
+  FILE* lines = frames.empty() ? nullptr : ::popen(command.c_str(), "r");
+  if (lines == nullptr) return out;
+  for (int kept = 0; std::fgets(text, sizeof text, lines) != nullptr;) {
+    std::string_view name(text, std::strcspn(text, "\n"));
+    char place[1024];
+    if (std::fgets(place, sizeof place, lines) == nullptr) break;
+    if (!name.starts_with("briefwerk::") || kept == 3) continue;
+    name.remove_prefix(std::strlen("briefwerk::"));
+    out.append(out.empty() ? "" : " < ").append(name.substr(0, name.find('(')));
+    ++kept;
   }
-};
-counts counted;
-thread_local bool is_client = false;
-
-void* add(void* block) noexcept {
-  if (!block || is_client || !counted.on.load(std::memory_order_relaxed)) return block;
-  const long size = static_cast<long>(::malloc_usable_size(block));
-  counted.blocks.fetch_add(1, std::memory_order_relaxed);
-  counted.octets.fetch_add(size, std::memory_order_relaxed);
-  const long live = counted.live.fetch_add(size, std::memory_order_relaxed) + size;
-  long peak = counted.peak.load(std::memory_order_relaxed);
-  while (live > peak && !counted.peak.compare_exchange_weak(peak, live)) continue;
-  return block;
+  ::pclose(lines);
+  return out;
 }
 
-void remove(void* block) noexcept {
-  if (!block || is_client || !counted.on.load(std::memory_order_relaxed)) return;
-  counted.live.fetch_sub(static_cast<long>(::malloc_usable_size(block)), std::memory_order_relaxed);
+void print_sites(const char* program) {
+  static const char* const names[] = {"Briefwerk", "RocksDB", "TLS"};
+  int shown = 0;
+  for (const auto& one : sites_at_peak())
+    if (++shown <= 10)
+      std::printf("  %8ld in %3ld, %s: %s\n", one.octets, one.blocks, names[static_cast<int>(one.whose)],
+                  names_of(program, one.frames).c_str());
 }
 
 }  // namespace
 
-extern "C" {
-void* malloc(std::size_t size) { return add(__libc_malloc(size)); }
-void* calloc(std::size_t count, std::size_t size) { return add(__libc_calloc(count, size)); }
-void* realloc(void* block, std::size_t size) {
-  remove(block);
-  return add(__libc_realloc(block, size));
-}
-void* memalign(std::size_t alignment, std::size_t size) { return add(__libc_memalign(alignment, size)); }
-void* aligned_alloc(std::size_t alignment, std::size_t size) { return add(__libc_memalign(alignment, size)); }
-int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
-  *block = add(__libc_memalign(alignment, size));
-  return *block ? 0 : 12;
-}
-void free(void* block) {
-  remove(block);
-  __libc_free(block);
-}
-}
-
 int main(int argc, char** argv) {
   using namespace briefwerk;
-  const std::string folder = std::string(argc > 1 ? argv[1] : ".") + "/phone-store";
+  const bool sites = argc > 1 && std::strcmp(argv[1], "--sites") == 0;
+  const char* const given = argc > (sites ? 2 : 1) ? argv[argc - 1] : ".";
+  const std::string folder = std::string(given) + "/phone-store";
+  find_libraries();
   std::filesystem::remove_all(folder);
   {
     benchmarks::house host({.many = 20000, .bodies = 3000}, [&](const base::crypto& crypto) {
@@ -83,7 +63,7 @@ int main(int argc, char** argv) {
       }
       return std::move(*opened);
     });
-    is_client = true;
+    count_without_this_thread();
     const char* const commands[] = {
         "NOOP",
         "SELECT Bodies",
@@ -97,15 +77,18 @@ int main(int argc, char** argv) {
         "UID FETCH 2901:* (UID PREVIEW)",
         "UID FETCH 2901:3000 (UID BODY.PEEK[])",
     };
-    std::printf("%-62s %9s %7s %10s %10s %7s\n", "command (first and second time)", "answer", "blocks", "octets", "peak", "of it");
+    std::printf("%-62s %8s %7s %8s %8s %8s %8s %8s %7s\n", "command (first and second time)", "answer", "blocks", "octets", "peak",
+                "of TLS", "RocksDB", "no TLS", "of it");
     for (int round = 0; round < 2; ++round) {
-      benchmarks::client phone(host);
+      client phone(host);
       for (const char* command : commands) {
-        counted.begin();
+        begin_counting(sites);
         const std::size_t answer = phone.command(command);
-        counted.on = false;
-        std::printf("%-62.62s %9zu %7ld %10ld %10ld %6.2fx\n", command, answer, counted.blocks.load(), counted.octets.load(),
-                    counted.peak.load(), static_cast<double>(counted.peak.load()) / static_cast<double>(answer));
+        const auto all = end_counting();
+        std::printf("%-62.62s %8zu %7ld %8ld %8ld %8ld %8ld %8ld %6.2fx\n", command, answer, all.blocks, all.octets, all.peak,
+                    all.at_peak[2], all.at_peak[1], all.peak_without_tls,
+                    static_cast<double>(all.peak_without_tls) / static_cast<double>(answer));
+        if (sites && round == 1) print_sites(argv[0]);
       }
     }
   }

@@ -61,6 +61,30 @@ void conforms_in_summaries(const mailbox_factory& make) {
   rows = sync_wait(b.store.summaries("alice", inbox, rows->rows.back().uid + 1, UINT32_MAX, 100));
   CHECK(rows->rows.size() == 14);
   CHECK(sync_wait(b.store.summaries("alice", inbox, 9, 8, 4))->rows.empty());
+  // The same, one by one, until it is enough.
+  std::vector<std::uint32_t> visited;
+  std::string last_summary;
+  std::size_t enough = 100;
+  const store::summary_function note = [&](const store::stored_summary& row) {
+    visited.push_back(row.uid);
+    last_summary = row.summary;
+    return visited.size() < enough;
+  };
+  const auto visit = [&](std::uint32_t first, std::uint32_t last) {
+    visited.clear();
+    return sync_wait(b.store.visit_summaries("alice", inbox, first, last, note));
+  };
+  rows = sync_wait(b.store.summaries("alice", inbox, 1, UINT32_MAX, 100));
+  CHECK(visit(1, UINT32_MAX));
+  REQUIRE(visited.size() == rows->rows.size());
+  for (std::size_t i = 0; i < visited.size(); ++i) CHECK(visited[i] == rows->rows[i].uid);
+  CHECK(last_summary == rows->rows.back().summary);
+  enough = 2;
+  CHECK(visit(1, UINT32_MAX));
+  CHECK(visited == std::vector<std::uint32_t>{rows->rows[0].uid, rows->rows[1].uid});
+  CHECK(visit(9, 8));
+  CHECK(visited.empty());
+  CHECK(sync_wait(b.store.visit_summaries("alice", 999, 1, 8, note)).error() == errc::no_such_mailbox);
   CHECK(sync_wait(b.store.summaries("alice", 999, 1, 8, 4)).error() == errc::no_such_mailbox);
 }
 

@@ -101,11 +101,12 @@ class view {
   virtual base::result<std::optional<octets>> get(std::string_view key) const = 0;
   // The rows of the range from its beginning, up to the limit; go on with range.after(page.back().key).
   virtual base::result<page> scan(const key_range& range, page_limit limit = {}) const = 0;
-  // All rows of the range in key order, as they lie in the engine, and not kept in its caches: for much that is read
-  // once. What `f` is given lives until it returns; it may read from this view; its error ends the walk and is the
-  // walk's own.
+  // All rows of the range in key order, as they lie in the engine. What `f` is given lives until it returns; it may read
+  // from this view; its error ends the walk and is the walk's own. What is much and read once need not be kept in the
+  // engine's caches.
   using row_function = std::function<base::status(std::string_view key, std::string_view value)>;
-  virtual base::status walk(const key_range& range, const row_function& f) const {
+  enum class caching { none, kept };
+  virtual base::status walk(const key_range& range, const row_function& f, caching = caching::none) const {
     for (key_range rest = range;;) {
       auto rows = scan(rest);
       if (!rows) return base::fail(rows.error());

@@ -185,6 +185,8 @@ struct stored_summary {
   std::string_view summary;  // serialised mail::message_summary
 };
 
+using summary_function = std::function<bool(const stored_summary&)>;
+
 struct stored_summaries {
   std::vector<stored_summary> rows;   // ascending by uid
   std::shared_ptr<const void> owner;  // keeps the views alive
@@ -308,6 +310,10 @@ class mailbox_store {
   virtual base::task<base::result<stored_summaries>> summaries(account_id account, mailbox_id mailbox,
                                                                std::uint32_t first, std::uint32_t last,
                                                                std::size_t most) = 0;
+  // The same without a limit, as it lies in the store: calls `f` with each, in order, until it answers false. What `f`
+  // is given lives until it returns; it must not ask the store.
+  virtual base::task<base::status> visit_summaries(account_id account, mailbox_id mailbox, std::uint32_t first,
+                                                   std::uint32_t last, const summary_function& f);
   // base::errc::not_found when the message was removed long ago, corrupt when its octets are damaged.
   virtual base::task<base::result<message_octets>> read(blob_ref blob) = 0;
   // Several at once: out[i] answers blobs[i]. A store whose reads may wait for a disk overrides it, so that they wait

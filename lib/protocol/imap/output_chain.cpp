@@ -1,6 +1,7 @@
 #include "briefwerk/protocol/imap/output_chain.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace briefwerk::protocol::imap {
 
@@ -20,7 +21,11 @@ std::span<const std::string_view> output_chain::pieces() {
 }
 
 void output_chain::grow(std::size_t count) {
-  const auto capacity = std::max({size_ + count, capacity_ * 2, std::size_t{1024}});
+  // What is more than a word or two is a page or more.
+  constexpr std::size_t smallest = 1024, page = 4096;
+  const auto doubled = capacity_ == smallest ? page : 2 * capacity_;
+  const auto capacity = std::max({size_ + count, doubled, std::exchange(expected_, 0), smallest});
+  if (size_ == 0) data_.reset();
   auto moved = std::make_unique_for_overwrite<char[]>(capacity);
   if (size_ != 0) std::memcpy(moved.get(), data_.get(), size_);
   data_ = std::move(moved);

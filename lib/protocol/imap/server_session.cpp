@@ -76,6 +76,11 @@ std::span<const std::string_view> server_session::take_output() {
   return writing_.pieces();
 }
 
+void server_session::output_sent() noexcept {
+  writing_.clear();
+  if (out_.empty()) swap(static_cast<output_chain&>(out_), writing_);
+}
+
 // All input is used. What a waiting session does not need is given back: most sessions wait most of the time.
 step server_session::wait() {
   if (!out_.empty()) return write_out();

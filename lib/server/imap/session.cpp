@@ -3,6 +3,7 @@
 #include "search_context.hpp"
 #include "shared_names.hpp"
 
+#include <bit>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -189,8 +190,13 @@ base::task<bool> session::send_compressed(std::span<const std::string_view> piec
 }
 
 base::task<bool> session::send_collected() {
-  send_at_ = std::min(2 * send_at_, batch_octets);
-  const bool sent = co_await send(machine_.take_output());
+  const auto pieces = machine_.take_output();
+  const bool is_copied = pieces.size() == 1;  // nothing is referred to
+  const bool sent = co_await send(pieces);
+  machine_.output_sent();
+  const auto so_far = static_cast<std::size_t>(octets_sent_ - sent_before_command_);
+  send_at_ = std::clamp(first_batch_octets * std::bit_floor(so_far / (2 * first_batch_octets)), first_batch_octets, batch_octets);
+  if (is_copied) machine_.output().expect(send_at_ + send_at_ / 3);
   co_return sent;
 }
 
@@ -211,6 +217,7 @@ base::task<void> session::answer(const wire::question& question) {
   if (auto* asked = std::get_if<wire::command_question>(&question)) {
     ++commands_;
     send_at_ = first_batch_octets;
+    sent_before_command_ = octets_sent_;
     if (service_.counted.sessions == nullptr) {
       co_await run_command(asked->command);
       co_return;

@@ -180,8 +180,12 @@ class session final : public watcher {
   base::task<void> run(const wire::fetch_command& command);
   static void narrow(selection& what, const wire::result_range& to);
   base::task<bool> fetch_from_index(const wire::fetch_command& command, const fetch_plan& plan, const selection& what);
+  base::task<bool> fetch_summaries(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
+                                   bool& incomplete);
   base::task<bool> fetch_batches(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
                                  bool& incomplete);
+  fetch_subject subject_at(std::uint32_t index) const;
+  void write_fetched(fetch_plan& plan, fetch_subject& subject);
   base::task<void> set_seen(std::vector<fetch_subject>& batch);
   base::task<void> load_summaries(std::vector<fetch_subject>& batch, fetch_memory& memory);
   base::task<void> load_octets(std::vector<fetch_subject>& batch, fetch_memory& memory);
@@ -203,6 +207,7 @@ class session final : public watcher {
                     const store::mailbox_snapshot& before);
   void report_transfer(std::span<const std::uint32_t> uids, mail::special_use from, mail::special_use to);
   base::task<void> report_append(std::string mailbox, mail::uid_set uids);
+  base::task<void> report_replaced(std::string mailbox, std::uint32_t replaced, mail::uid_set uids);
   void report(const store::mailbox_snapshot& in, std::span<const std::uint32_t> uids, bool junk);
 
   base::task<void> append_begin(const wire::append_begin& question);
@@ -335,9 +340,9 @@ class session final : public watcher {
   const imap_options& options() const noexcept { return service_.options; }
   store::mailbox_store& mail() const noexcept { return *service_.options.mail; }
 
-  // Octets of answers collected before they are sent: of one command few at first, so that a small answer needs little
-  // memory, then more.
-  static constexpr std::size_t first_batch_octets = 12u << 10, batch_octets = 128u << 10;
+  // Octets of answers collected before they are sent: of one command few at first, so that an answer needs no more memory
+  // than it has octets, then more. A third more is room for the row that reaches them.
+  static constexpr std::size_t first_batch_octets = 3u << 10, batch_octets = 96u << 10;
 
   imap_service::impl& service_;
   thread_state& thread_;
@@ -371,7 +376,7 @@ class session final : public watcher {
   std::unique_ptr<notifications> notify_;  // after NOTIFY SET
   base::steady_time progress_told_{};
 
-  std::uint64_t octets_sent_ = 0;
+  std::uint64_t octets_sent_ = 0, sent_before_command_ = 0;
   std::uint32_t commands_ = 0, fetched_ = 0, appended_ = 0;
   bool modseq_told_ = false;         // HIGHESTMODSEQ, since CONDSTORE was enabled
   bool news_ = false;                // the selected mailbox may have changed

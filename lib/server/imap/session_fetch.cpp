@@ -14,11 +14,17 @@ using wire::condition;
 namespace {
 
 // A batch ends at so many messages: few at first, so that a small answer needs little memory, then an eighth of those
-// already sent, up to the second. It also ends when the octets to be read for it reach the third.
+// already sent, up to the second.
 constexpr std::size_t first_batch_messages = 16, batch_messages = 256;
-constexpr std::size_t batch_read = 1u << 20;
+// Octets of messages are read for a batch up to twice what was sent before, but within these.
+constexpr std::uint64_t first_batch_read = 16u << 10, batch_read = 1u << 20;
+// Rows of more than these are worth a page.
+constexpr std::size_t few_messages = 8;
+// So many summaries in a row that are not asked for: it is quicker to look for the next one that is.
+constexpr unsigned most_unasked = 64;
 // Batches between two looks at the thread's other sessions, when the client takes all at once.
 constexpr unsigned batches_in_a_row = 4;
+constexpr std::uint64_t octets_in_a_row = 256u << 10;  // the same, of rows that are ready
 
 // Walks ranges of indices from a place on.
 class cursor {
@@ -64,8 +70,11 @@ base::task<void> session::run(const wire::fetch_command& command) {
   if (command.vanished) co_await write_vanished(command);
   fetch_plan plan(command, machine_.is_read_only() || !may(mail::rights::seen));
   bool incomplete = false, sent = true;
+  if (what->count > few_messages) machine_.output().expect(send_at_ + send_at_ / 3);
   if (plan.index_only())
     sent = co_await fetch_from_index(command, plan, *what);
+  else if (!plan.needs_octets())
+    sent = co_await fetch_summaries(command, plan, *what, incomplete);
   else
     sent = co_await fetch_batches(command, plan, *what, incomplete);
   if (!sent) co_return;
@@ -107,7 +116,7 @@ base::task<bool> session::fetch_from_index(const wire::fetch_command& command, c
   auto& out = machine_.output();
   const auto known = announced_, now = latest_;
   const bool same = known == now;
-  unsigned batches = 0;
+  std::uint64_t sent_before = octets_sent_;
   for (cursor at(what.ranges); !at.at_end();) {
     while (!at.at_end() && !output_is_full()) {
       const page_rest page(*known, at.index());
@@ -124,42 +133,114 @@ base::task<bool> session::fetch_from_index(const wire::fetch_command& command, c
     if (at.at_end()) break;
     const bool sent = co_await send_collected();
     if (!sent) co_return false;
-    if (++batches % batches_in_a_row == 0) co_await yield{where_};
+    if (octets_sent_ - sent_before < octets_in_a_row) continue;
+    sent_before = octets_sent_;
+    co_await yield{where_};
   }
   co_return true;
 }
 
+// Rows made of summaries, as they lie in the store: those that follow each other in one go, up to what is sent at once.
+base::task<bool> session::fetch_summaries(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
+                                          bool& incomplete) {
+  const auto known = announced_;
+  cursor at(what.ranges);
+  const auto skip_unwanted = [&] {
+    if (!command.changed_since) return;
+    while (!at.at_end() && subject_at(at.index()).modseq <= *command.changed_since) at.advance_to(at.index() + 1);
+  };
+  unsigned unasked = 0;
+  bool ended = false, absent = false;  // why the walk ended: enough is written; the next summary is not there
+  const store::summary_function one_row = [&](const store::stored_summary& row) {
+    auto subject = subject_at(at.index());
+    if (row.uid < subject.entry->uid) return !(ended = ++unasked == most_unasked);
+    absent = row.uid > subject.entry->uid || row.summary.empty();
+    if (absent) return false;
+    unasked = 0;
+    subject.summary = row.summary;
+    write_fetched(plan, subject);
+    at.advance_to(at.index() + 1);
+    skip_unwanted();
+    ended = at.at_end() || output_is_full();
+    return !ended;
+  };
+  std::vector<fetch_subject> batch;
+  fetch_memory memory;
+  unsigned batches = 0;
+  std::uint64_t sent_before = octets_sent_;
+  for (skip_unwanted(); !at.at_end();) {
+    ended = absent = false;
+    unasked = 0;
+    const std::uint32_t first = known->at(at.index()).uid, last = known->at(at.range_end() - 1).uid;
+    const auto visited = co_await mail().visit_summaries(owner_, selected_, first, last, one_row);
+    const bool missed = !ended && !at.at_end() && known->at(at.index()).uid <= last;
+    if (!visited || absent || missed) {
+      batch.clear();
+      memory.clear();
+      for (; !at.at_end() && batch.size() < first_batch_messages; skip_unwanted()) {
+        batch.push_back(subject_at(at.index()));
+        at.advance_to(at.index() + 1);
+      }
+      co_await load_summaries(batch, memory);
+      const bool written = co_await write_rows(plan, batch, incomplete);
+      if (!written) co_return false;
+      ++batches;
+    }
+    if (output_is_full()) {
+      const bool sent = co_await send_collected();
+      if (!sent) co_return false;
+    }
+    if (batches >= batches_in_a_row || octets_sent_ - sent_before >= octets_in_a_row) {
+      batches = 0;
+      sent_before = octets_sent_;
+      co_await yield{where_};
+    }
+  }
+  co_return true;
+}
+
+fetch_subject session::subject_at(std::uint32_t index) const {
+  const auto& entry = announced_->at(index);
+  const auto* const fresh = current(entry);
+  const auto& shown = fresh != nullptr ? *fresh : entry;
+  return {.sequence = index + 1, .entry = &entry, .flags = shown.flags, .modseq = shown.modseq,
+          .in_mailbox = fresh != nullptr, .report_flags = false, .missing = false, .summary = {}, .octets = {}};
+}
+
 base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetch_plan& plan, const selection& what,
                                         bool& incomplete) {
-  const auto known = announced_;
   std::vector<fetch_subject> batch;
   fetch_memory memory;
   batch.reserve(std::min(what.count, first_batch_messages));
-  std::size_t most = first_batch_messages, read_so_far = 0;
-  unsigned batches = 0;
+  std::size_t most = first_batch_messages, read_so_far = 0, in_a_row = 0;
+  std::uint64_t octets_read = 0;
   for (cursor at(what.ranges); !at.at_end();) {
     batch.clear();
     memory.clear();
-    std::size_t octets = 0;
-    while (!at.at_end() && batch.size() < most && octets < batch_read) {
-      const auto& entry = known->at(at.index());
-      const auto* const fresh = current(entry);
-      const auto& shown = fresh != nullptr ? *fresh : entry;
-      if (!command.changed_since || shown.modseq > *command.changed_since) {
-        batch.push_back({.sequence = at.index() + 1, .entry = &entry, .flags = shown.flags, .modseq = shown.modseq,
-                         .in_mailbox = fresh != nullptr, .report_flags = false, .missing = false, .summary = {}, .octets = {}});
-        if (plan.needs_octets()) octets += entry.size;
+    std::uint64_t octets = 0;
+    // What sets \Seen does so for the whole batch in one commit: not for each large message by itself.
+    const auto most_read = plan.sets_seen() ? batch_read : std::clamp(2 * (octets_sent_ - sent_before_command_), first_batch_read, batch_read);
+    while (!at.at_end() && batch.size() < most && octets < most_read) {
+      auto subject = subject_at(at.index());
+      if (!command.changed_since || subject.modseq > *command.changed_since) {
+        octets += subject.entry->size;
+        batch.push_back(std::move(subject));
       }
       at.advance_to(at.index() + 1);
     }
     read_so_far += batch.size();
     most = std::clamp(read_so_far / 8, first_batch_messages, batch_messages);
-    if (plan.needs_octets()) co_await load_octets(batch, memory);
+    co_await load_octets(batch, memory);
     if (plan.needs_summary()) co_await load_summaries(batch, memory);
     if (plan.sets_seen()) co_await set_seen(batch);
     const bool sent = co_await write_rows(plan, batch, incomplete);
     if (!sent) co_return false;
-    if (++batches % batches_in_a_row == 0) co_await yield{where_};
+    in_a_row += batch.size();
+    octets_read += octets;
+    if (in_a_row < batches_in_a_row * most && octets_read < batches_in_a_row * batch_read) continue;
+    in_a_row = 0;
+    octets_read = 0;
+    co_await yield{where_};
   }
   co_return true;
 }
@@ -239,14 +320,18 @@ base::task<void> session::load_octets(std::vector<fetch_subject>& batch, fetch_m
   }
 }
 
+void session::write_fetched(fetch_plan& plan, fetch_subject& subject) {
+  subject.flags |= recent_flag(subject.entry->uid);
+  plan.write(machine_.output(), subject, subject.in_mailbox ? latest_->keywords : announced_->keywords);
+}
+
 base::task<bool> session::write_rows(fetch_plan& plan, std::vector<fetch_subject>& batch, bool& incomplete) {
   for (auto& subject : batch) {
     if (subject.missing) {
       incomplete = true;
       continue;
     }
-    subject.flags |= recent_flag(subject.entry->uid);
-    plan.write(machine_.output(), subject, subject.in_mailbox ? latest_->keywords : announced_->keywords);
+    write_fetched(plan, subject);
     if (!output_is_full()) continue;
     const bool sent = co_await send_collected();
     if (!sent) co_return false;

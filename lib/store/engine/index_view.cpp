@@ -91,11 +91,11 @@ base::result<page> index_view::scan(const key_range& range, page_limit limit) co
   return out;
 }
 
-base::status index_view::walk(const key_range& range, const row_function& f) const {
+base::status index_view::walk(const key_range& range, const row_function& f, caching how) const {
   const std::string end = end_of(range);
   const rocksdb::Slice end_slice(end);
   rocksdb::ReadOptions options = reading(end_slice);
-  options.fill_cache = false;
+  options.fill_cache = how == caching::kept;
   const std::unique_ptr<rocksdb::Iterator> at(snapshot_->db().NewIterator(options));
   for (at->Seek(prefix_ + range.first); at->Valid(); at->Next())
     if (auto done = f(text(at->key()).substr(prefix_.size()), text(at->value())); !done) return done;

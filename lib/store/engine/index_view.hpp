@@ -48,7 +48,7 @@ class index_view final : public view {
   version_number version() const noexcept override { return version_; }
   base::result<std::optional<octets>> get(std::string_view key) const override;
   base::result<page> scan(const key_range& range, page_limit limit) const override;
-  base::status walk(const key_range& range, const row_function& f) const override;
+  base::status walk(const key_range& range, const row_function& f, caching how) const override;
 
  private:
   std::string end_of(const key_range& range) const;

@@ -27,10 +27,10 @@ class lazy_view final : public view {
     if (!now) return base::fail(now.error());
     return (*now)->scan(range, limit);
   }
-  base::status walk(const key_range& range, const row_function& f) const override {
+  base::status walk(const key_range& range, const row_function& f, caching how = caching::none) const override {
     const auto now = made();
     if (!now) return base::fail(now.error());
-    return (*now)->walk(range, f);
+    return (*now)->walk(range, f, how);
   }
 
   // The partition was written before the view was made: every read fails with conflict, the work is to be done anew.

@@ -66,6 +66,16 @@ bool collect_rows(const node* t, const key_range& range, const page_limit& limit
   return !before_last || collect_rows(t->right.get(), range, limit, out);
 }
 
+// False: `f` said so by its error, which is in `ended`.
+bool walk_rows(const node* t, const key_range& range, const view::row_function& f, base::status& ended) {
+  if (t == nullptr) return true;
+  const bool after_first = t->key >= range.first;
+  const bool before_last = range.last.empty() || t->key < range.last;
+  if (after_first && !walk_rows(t->left.get(), range, f, ended)) return false;
+  if (after_first && before_last && !(ended = f(t->key, *t->value))) return false;
+  return !before_last || walk_rows(t->right.get(), range, f, ended);
+}
+
 struct partition_state {
   version_number version = 0;
   tree root;
@@ -85,6 +95,11 @@ class memory_view final : public view {
     page out;
     collect_rows(of_.root.get(), range, limit, out);
     return out;
+  }
+  base::status walk(const key_range& range, const row_function& f, caching) const override {
+    base::status ended;
+    walk_rows(of_.root.get(), range, f, ended);
+    return ended;
   }
 
  private:

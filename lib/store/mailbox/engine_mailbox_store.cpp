@@ -379,6 +379,49 @@ base::task<base::result<stored_summaries>> engine_mailbox_store::summaries(accou
   co_return answer;
 }
 
+base::task<base::status> mailbox_store::visit_summaries(account_id account, mailbox_id mailbox, std::uint32_t first,
+                                                        std::uint32_t last, const summary_function& f) {
+  constexpr std::size_t at_once = 16;
+  for (;;) {
+    const auto some = co_await summaries(account, mailbox, first, last, at_once);
+    if (!some) co_return base::fail(some.error());
+    for (const auto& row : some->rows)
+      if (!f(row)) co_return base::status();
+    if (!some->more || some->rows.empty() || some->rows.back().uid >= last) co_return base::status();
+    first = some->rows.back().uid + 1;
+  }
+}
+
+base::task<base::status> engine_mailbox_store::visit_summaries(account_id account, mailbox_id mailbox,
+                                                               std::uint32_t first, std::uint32_t last,
+                                                               const summary_function& f) {
+  if (first > last) co_return base::status();
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  bool found = false, ended = false;
+  const auto walked = (*now)->walk(
+      keys::range(keys::summary, mailbox, first, last),
+      [&](std::string_view key, std::string_view value) -> base::status {
+        std::string_view rest = key.substr(1 + sizeof mailbox);
+        std::uint32_t uid = 0;
+        if (!take_key_number(rest, uid) || !rest.empty()) return read.corrupt(key);
+        found = true;
+        ended = !f({uid, value});
+        return ended ? base::status(base::fail(base::errc::cancelled)) : base::status();
+      },
+      view::caching::kept);
+  if (ended) co_return base::status();
+  if (!walked) co_return walked;
+  if (!found) {
+    // Nothing in the range, or no such mailbox.
+    const auto head = require_head(read, mailbox);
+    if (!head) co_return base::fail(head.error());
+  }
+  co_return base::status();
+}
+
 base::task<base::result<message_octets>> engine_mailbox_store::read(blob_ref blob) {
   co_return co_await core_.read_blob(blob);
 }

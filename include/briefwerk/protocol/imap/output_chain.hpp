@@ -27,6 +27,12 @@ class output_chain {
     if (capacity_ - size_ < count) grow(count);
     return data_.get() + size_;
   }
+  // About so many octets will come: they are given room in one piece, with the first of them.
+  void expect(std::size_t octets) noexcept {
+    if (octets <= capacity_) return;
+    expected_ = octets;
+    if (size_ == 0) data_.reset(), capacity_ = 0;
+  }
   void advance(char* end) noexcept { size_ = static_cast<std::size_t>(end - data_.get()); }
 
   void append(std::string_view text) {
@@ -63,6 +69,7 @@ class output_chain {
     std::swap(a.size_, b.size_);
     std::swap(a.capacity_, b.capacity_);
     std::swap(a.referred_, b.referred_);
+    std::swap(a.expected_, b.expected_);
     a.references_.swap(b.references_);
     a.pieces_.swap(b.pieces_);
   }
@@ -77,7 +84,7 @@ class output_chain {
   void grow(std::size_t count);
 
   std::unique_ptr<char[]> data_;
-  std::size_t size_ = 0, capacity_ = 0, referred_ = 0;
+  std::size_t size_ = 0, capacity_ = 0, referred_ = 0, expected_ = 0;
   std::vector<reference> references_;
   std::vector<std::string_view> pieces_;
 };

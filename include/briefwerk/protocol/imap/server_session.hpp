@@ -156,8 +156,11 @@ class server_session {
 
   // For untagged responses: while a question is open, and while the client idles.
   response_writer& output() noexcept { return out_; }
-  // What was written so far, to be sent at once; empty when there is nothing. Valid until the next take_output() or next().
+  // What was written so far, to be sent at once; empty when there is nothing. Valid until the next take_output(),
+  // output_sent() or next().
   std::span<const std::string_view> take_output();
+  // What was taken has gone: its memory serves what is written next, where nothing is written yet.
+  void output_sent() noexcept;
 
   session_state state() const noexcept { return state_; }
   bool is_read_only() const noexcept { return read_only_; }
