@@ -65,6 +65,11 @@ TEST_CASE("imap: what is said about junk by moving, copying, appending and marki
       {"the mark taken away", "INBOX", "STORE 1 -FLAGS ($Junk)", {}},
       {"another mark", "INBOX", "STORE 1 +FLAGS ($Forwarded \\Flagged)", {}},
       {"nothing there", "INBOX", "UID MOVE 4000000:4000001 Junk", {}},
+      {"replaced into Junk", "INBOX", "REPLACE 1 Junk {14+}\r\nSubject: x\r\n\r\n", {"junk 1"}},
+      {"replaced out of it", "Junk", "REPLACE 1 INBOX {14+}\r\nSubject: x\r\n\r\n", {"wanted 1"}},
+      {"replaced within it", "Junk", "REPLACE 1 Junk {14+}\r\nSubject: x\r\n\r\n", {}},
+      {"replaced into Trash", "Junk", "REPLACE 2 Trash {14+}\r\nSubject: x\r\n\r\n", {}},
+      {"replaced elsewhere", "INBOX", "REPLACE 1 Drafts {14+}\r\nSubject: x\r\n\r\n", {}},
   };
   for (const auto& row : rows) {
     INFO(row.why);
@@ -82,6 +87,26 @@ TEST_CASE("imap: what is said about junk by moving, copying, appending and marki
   one.append("INBOX", first_message, "($Junk) ");
   CHECK_MESSAGE(heard.take().empty(), "only what comes into Junk");
   for (const auto& account : heard.accounts) CHECK(account == at.alice());
+}
+
+TEST_CASE("imap: of a message that is replaced, the one that counts") {
+  std::vector<std::string> heard;
+  house* there = nullptr;
+  house at(channel::plain, 1, [&](imap_options& options) {
+    options.reported = [&](junk_report what) {
+      for (const auto& blob : what.messages)
+        heard.push_back((what.junk ? "junk: " : "wanted: ") + std::string(base::sync_wait(there->mail().read(blob))->view()));
+    };
+  });
+  there = &at;
+  client one(at);
+  one.login();
+  one.append("INBOX", "Subject: old\r\n\r\n");
+  one.command("SELECT INBOX");
+  one.command("REPLACE 1 Junk {14+}\r\nSubject: n\r\n\r\n");
+  one.command("SELECT Junk");
+  one.command("REPLACE 1 INBOX {14+}\r\nSubject: m\r\n\r\n");
+  CHECK(heard == std::vector<std::string>{"junk: Subject: n\r\n\r\n", "wanted: Subject: n\r\n\r\n"});
 }
 
 TEST_CASE("imap: the mailbox for junk is known by its use, not by its name") {

@@ -38,7 +38,8 @@ namespace briefwerk::server {
 protocol::imap::capabilities imap_capabilities();
 
 // What a user says of stored messages: by moving or copying them into the mailbox for junk (special use, RFC 6154) or out
-// of it (but not to \Trash), by appending them there, or by giving them $Junk or $NotJunk, which they did not have.
+// of it (but not to \Trash), by appending them there, or by giving them $Junk or $NotJunk, which they did not have. REPLACE
+// into it is about the new message, out of it about the one that was there; within it nothing is said.
 struct junk_report {
   store::account_id account;
   std::vector<store::blob_ref> messages;  // at least one

@@ -189,6 +189,7 @@ base::task<void> session::append_end() {
 }
 
 base::task<void> session::store_replaced(append_state& received, const store::message_source& message) {
+  const std::string mailbox = received.targets.front().mailbox;
   const auto stored =
       co_await mail().replace(owner_, selected_, received.replaced, message, std::move(received.targets.front()));
   if (!stored) {
@@ -200,8 +201,9 @@ base::task<void> session::store_replaced(append_state& received, const store::me
   // RFC 8508 §4.3: before the EXPUNGE.
   const std::string code = codes::append_uid(stored->uid_validity, {{stored->uid, stored->uid}});
   machine_.output().ok(code, "Replacement is there");
-  mail::uid_set fresh{{stored->uid, stored->uid}};
-  co_await did_append(received.account, received.target, std::move(fresh));
+  const mail::uid_set fresh{{stored->uid, stored->uid}};
+  co_await did_append(received.account, received.target, fresh);
+  if (has_listener() && received.account == account_) co_await report_replaced(mailbox, received.replaced, fresh);
   own_change_ = true;
   const bool alive = co_await refresh(true, received.by_uid);
   own_change_ = false;

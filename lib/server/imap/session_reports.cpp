@@ -59,4 +59,15 @@ base::task<void> session::report_append(std::string mailbox, mail::uid_set uids)
   report(**now, list, true);
 }
 
+// REPLACE: into Junk as by APPEND; out of it as by MOVE, which speaks of the message that lay there.
+base::task<void> session::report_replaced(std::string mailbox, std::uint32_t replaced, mail::uid_set uids) {
+  if (selected_use_ != mail::special_use::junk) {
+    co_await report_append(std::move(mailbox), std::move(uids));
+    co_return;
+  }
+  const auto target = co_await mail().find(account_, std::move(mailbox));
+  const std::uint32_t uid[] = {replaced};
+  if (target) report_transfer(uid, selected_use_, target->use.value_or(mail::special_use::none));
+}
+
 }  // namespace briefwerk::server::imap
