@@ -93,6 +93,29 @@ TEST_CASE("MESSAGELIMIT: MOVE, UID EXPUNGE, and what is not limited") {
   CHECK(has_line(c.command("UID SEARCH ALL"), "* SEARCH 7"));
 }
 
+TEST_CASE("MESSAGELIMIT: CLOSE and STATUS are not limited; with UIDONLY") {
+  house home(t::channel::plain, 1, limited);
+  client c(home);
+  c.login();
+  fill(c, 6);
+  CHECK(has_line(c.command("STATUS INBOX (UNSEEN MESSAGES)"), "* STATUS INBOX (MESSAGES 6 UNSEEN 6)"));
+  c.command("STORE 1:3 +FLAGS.SILENT (\\Deleted)");
+  c.command("STORE 4:5 +FLAGS.SILENT (\\Deleted)");
+  CHECK(has_part(c.command("CLOSE"), " OK "));
+  CHECK(has_line(c.command("STATUS INBOX (MESSAGES)"), "* STATUS INBOX (MESSAGES 1)"));
+  fill(c, 4);  // UIDs 6 to 10
+  CHECK(has_part(c.command("ENABLE UIDONLY"), " OK "));
+  const auto said = c.command("UID FETCH 1:* RFC822.SIZE");
+  REQUIRE(said.size() == 4);
+  CHECK(said[0] == "* 10 UIDFETCH (RFC822.SIZE 170 UID 10)");
+  CHECK(said[2] == "* 8 UIDFETCH (RFC822.SIZE 170 UID 8)");
+  CHECK(said[3].find(" OK [MESSAGELIMIT 3 8] ") != std::string::npos);
+  // §3.1: with another code in the tagged OK, an untagged NO.
+  const auto moved = c.command("UID MOVE 1:* Archive");
+  CHECK(has_part(moved, "MESSAGELIMIT 3 8]"));
+  CHECK(has_part(c.command("STATUS Archive (MESSAGES)"), "(MESSAGES 3)"));
+}
+
 TEST_CASE("MESSAGELIMIT: an APPEND of more messages stores none") {
   house home(t::channel::plain, 1, limited);
   client c(home);

@@ -1,5 +1,6 @@
 // An account of 20,000 mailboxes: what a client sees of it, and of a change in one of them.
 
+#include "briefwerk/base/limits/imap.hpp"
 #include "imap_support.hpp"
 
 namespace t = briefwerk::server::testing;
@@ -41,4 +42,19 @@ TEST_CASE("20,000 mailboxes in one account: LIST, IDLE and NOTIFY") {
   CHECK(c.command("NOTIFY SET (SUBTREE many/8 (MessageNew MessageExpunge))").back().find(" OK ") != std::string::npos);
   other.append("many/8/8", t::first_message);
   CHECK(c.line() == "* STATUS many/8/8 (MESSAGES 2 UIDNEXT 3)");
+  // As many as can be watched; then one more comes (§5.8): it is said, and from then on nothing is told.
+  static_assert(briefwerk::base::limits::imap_notify_watched == count);
+  for (int i = 99; i < 100 * 108; i += 100) {
+    const auto removed = sync_wait(home.mail().remove(home.alice(), "many/99/" + std::to_string(i)));
+    REQUIRE(removed.has_value());
+  }
+  c.command("NOTIFY NONE");
+  CHECK(c.command("NOTIFY SET (PERSONAL (MessageNew MessageExpunge))").back().find(" OK ") != std::string::npos);
+  other.command("CREATE the/last");  // with its parent two
+  CHECK(c.line() == "* OK [NOTIFICATIONOVERFLOW] Too many mailboxes");
+  other.append("many/8/8", t::first_message);
+  CHECK(c.is_quiet());
+  CHECK(c.command("NOTIFY SET (SUBTREE many/8 (MessageNew MessageExpunge))").back().find(" OK ") != std::string::npos);
+  other.append("many/8/8", t::first_message);
+  CHECK(c.line() == "* STATUS many/8/8 (MESSAGES 4 UIDNEXT 5)");
 }
