@@ -397,6 +397,14 @@ base::task<base::status> engine_mailbox_store::visit_summaries(account_id accoun
                                                                const summary_function& f) {
   if (first > last) co_return base::status();
   const std::string partition = keys::partition(account);
+  if (first == last) {  // as in summaries()
+    const auto row = core_.where.get(partition, keys::of_mailbox(keys::summary, mailbox, first));
+    if (!row) co_return base::fail(row.error());
+    if (*row) {
+      f({first, (*row)->view()});
+      co_return base::status();
+    }
+  }
   auto now = core_.where.read(partition);
   if (!now) co_return base::fail(now.error());
   const account_reader read(**now, partition, core_.report);
