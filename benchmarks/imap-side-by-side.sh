@@ -15,7 +15,11 @@ work=$(cd "$work" && pwd)
 out=$work/results.jsonl
 steps=" ${STEPS:-rows logins mload idle} "
 messages=${MESSAGES:-100000}
-ulimit -n 25000 2>/dev/null || true
+ulimit -n "$(ulimit -H -n)"
+failed=0
+measure() { # what fails leaves its rows out, and the rest is still measured
+  "$@" || { echo "failed: $*" >&2; failed=1; }
+}
 
 up() {
   case $1 in
@@ -37,6 +41,8 @@ indexed() { # until the index in the background has all of the mail
       awk '$1 ~ /^u05@/ { ready = $2 == $3 } END { exit !ready }' && return 0
     sleep 2
   done
+  echo "the index was not ready in time: searches of bodies are scanned" >&2
+  failed=1
 }
 
 for server in ${PEERS_LIST:-briefwerk postfix-dovecot-sdbox postfix-dovecot-maildir postfix-cyrus}; do
@@ -48,11 +54,11 @@ for server in ${PEERS_LIST:-briefwerk postfix-dovecot-sdbox postfix-dovecot-mail
     up "$server"
     sessions=${IDLE_OTHERS:-2000}
     [ "$server" = briefwerk ] && sessions=10000
-    python3 "$top/benchmarks/imap_idle.py" "$dir" --sessions "$sessions" --out "$out" || true
+    measure python3 "$top/benchmarks/imap_idle.py" "$dir" --sessions "$sessions" --out "$out"
     down "$server"
     if [ "$server" = briefwerk ]; then
       up "$server"
-      python3 "$top/benchmarks/imap_idle.py" "$dir" --sessions "$sessions" --compress --out "$out" || true
+      measure python3 "$top/benchmarks/imap_idle.py" "$dir" --sessions "$sessions" --compress --out "$out"
       down "$server"
     fi
   fi
@@ -62,7 +68,7 @@ for server in ${PEERS_LIST:-briefwerk postfix-dovecot-sdbox postfix-dovecot-mail
     [ "$server" = briefwerk ] && million=
     python3 "$top/benchmarks/imap_rows.py" "$dir" --messages "$messages" $million --fill
     indexed "$server"
-    python3 "$top/benchmarks/imap_rows.py" "$dir" --messages "$messages" $million --out "$out" || true
+    measure python3 "$top/benchmarks/imap_rows.py" "$dir" --messages "$messages" $million --out "$out"
   fi
   if has logins; then
     for kind in full resumed; do
@@ -83,13 +89,14 @@ END
       done
     done
   fi
-  if has mload; then python3 "$peers/load-imap.py" --dir "$dir" --what append,mbox10k,flags100k,notify --out "$out" || true; fi
+  if has mload; then measure python3 "$peers/load-imap.py" --dir "$dir" --what append,mbox10k,flags100k,notify --out "$out"; fi
   down "$server"
   if has rows && [ "$server" = briefwerk ]; then
     case " ${MILLION-briefwerk postfix-dovecot-sdbox} " in *" briefwerk "*) ;; *) continue ;; esac
     BASE=22100 INDEX=0 "$top/benchmarks/up-briefwerk.sh" "$dir-million" >/dev/null
-    python3 "$top/benchmarks/imap_rows.py" "$dir-million" --messages "$messages" --only-million --out "$out" || true
+    measure python3 "$top/benchmarks/imap_rows.py" "$dir-million" --messages "$messages" --only-million --out "$out"
     "$top/benchmarks/down-briefwerk.sh" "$dir-million"
   fi
 done
 python3 "$top/benchmarks/ratios.py" "$out"
+exit $failed

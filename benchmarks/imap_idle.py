@@ -21,6 +21,8 @@ import sys
 import time
 import zlib
 
+import processes
+
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("dir")
 arguments.add_argument("--sessions", type=int, default=10_000)
@@ -79,26 +81,10 @@ class Session:
         return found[0]
 
 
-def processes():
-    """Of the server: all below DIR/root.pid."""
-    with open(options.dir + "/root.pid", encoding="ascii") as file:
-        known = [int(file.read())]
-    parents = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                parents.setdefault(int(file.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
-        except OSError:
-            pass
-    for pid in known:
-        known += parents.get(pid, [])
-    return known[1:]
-
-
 def memory():
     """KiB."""
     total = 0
-    for pid in processes():
+    for pid in processes.below(options.dir):
         try:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
                 total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))

@@ -20,6 +20,8 @@ import statistics
 import sys
 import time
 
+import processes
+
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("dir")
 arguments.add_argument("--messages", type=int, default=100_000)
@@ -118,18 +120,8 @@ def tell(what, value, unit):
 
 def processor_time():
     """Milliseconds, of the processes below DIR/root.pid."""
-    with open(options.dir + "/root.pid", encoding="ascii") as file:
-        known = [int(file.read())]
-    children, total = {}, 0
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                children.setdefault(int(file.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
-        except OSError:
-            pass
-    for pid in known:
-        known += children.get(pid, [])
-    for pid in known[1:]:
+    total = 0
+    for pid in processes.below(options.dir):
         try:
             for thread in os.listdir(f"/proc/{pid}/task"):
                 with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
