@@ -3,7 +3,6 @@
 #include <random>
 
 #include "imap_support.hpp"
-#include "server/imap/message_order.hpp"
 #include "server/imap/thread_tree.hpp"
 
 namespace imap = briefwerk::server::imap;
@@ -153,48 +152,6 @@ TEST_CASE("a chain of very many answers") {
   const std::string out = tree.by_references();
   CHECK(out.starts_with("(50000 49999 "));
   CHECK(out.find(')') == out.size() - 1);
-}
-
-TEST_CASE("SORT keys, RFC 5256 §3") {
-  struct message {
-    std::int64_t arrived;
-    std::uint32_t size;
-    std::string_view subject, from;
-  };
-  const message messages[] = {{30, 5, "beta", "zoe"},
-                              {10, 5, "alphabet soup with rice", "amy"},
-                              {20, 9, "alphabet soup", "bob"},
-                              {10, 1, "", "amy"}};
-  struct row {
-    const char* why;
-    std::vector<wire::sort_key> keys;
-    std::vector<std::uint32_t> order;
-  };
-  using enum wire::sort_field;
-  const row rows[] = {
-      {"by a number, equal ones in mailbox order", {{arrival, false}}, {1, 3, 2, 0}},
-      {"REVERSE leaves equal ones in mailbox order", {{arrival, true}}, {0, 2, 1, 3}},
-      {"two keys", {{arrival, false}, {size, false}}, {3, 1, 2, 0}},
-      {"by a text: the shorter first, nothing before all", {{subject, false}}, {3, 2, 1, 0}},
-      {"by a text, backwards", {{subject, true}}, {0, 1, 2, 3}},
-      {"REVERSE counts for its key alone", {{from, false}, {size, true}}, {1, 3, 2, 0}},
-      {"RFC 5256 §2.2: the internal date where there is no Date", {{date, false}}, {1, 3, 2, 0}},
-  };
-  for (const auto& row : rows) {
-    CAPTURE(row.why);
-    imap::message_order order(row.keys);
-    std::uint32_t index = 0;
-    for (const auto& one : messages) {
-      briefwerk::store::message_entry entry;
-      entry.internal_date = one.arrived;
-      entry.size = one.size;
-      mail::message_summary_view summary;
-      summary.base_subject = one.subject;
-      summary.from = one.from;
-      order.add(index++, entry, summary);
-    }
-    CHECK(order.take() == row.order);
-  }
 }
 
 namespace {

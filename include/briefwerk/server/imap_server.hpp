@@ -63,6 +63,7 @@ struct imap_options {
   // RFC 9738: messages of one command; 0: no limit, and not told. The first is of every command, the second of COPY and
   // APPEND alone. Neither should be below 1000 (§3).
   std::uint32_t message_limit = 0, save_limit = 0;
+  std::uint64_t sort_memory = 128ull << 20;  // octets for what SORT keeps of mailboxes; unused parts go after a while
   message_buffer::options buffer;            // where an APPEND's octets wait
   base::log_sink* log = &base::null_log();
   base::metrics* metrics = nullptr;          // null: not counted

@@ -32,4 +32,24 @@ struct page_rest {
   std::uint32_t end = 0;                        // the index behind the last one
 };
 
+// Messages by index, most often one of the same page as the last.
+class page_walk {
+ public:
+  explicit page_walk(const store::mailbox_snapshot& mailbox) noexcept : mailbox_(mailbox) {}
+  const store::message_entry& at(std::uint32_t index) noexcept {
+    if (index < start_ || index >= end_) {
+      const std::size_t number = page_of(mailbox_, index);
+      entries_ = mailbox_.pages()[number]->data();
+      start_ = static_cast<std::uint32_t>(mailbox_.page_start(number));
+      end_ = start_ + static_cast<std::uint32_t>(mailbox_.pages()[number]->size());
+    }
+    return entries_[index - start_];
+  }
+
+ private:
+  const store::mailbox_snapshot& mailbox_;
+  const store::message_entry* entries_ = nullptr;  // of the last page
+  std::uint32_t start_ = 0, end_ = 0;              // its first index, and the one behind it
+};
+
 }  // namespace briefwerk::server::imap

@@ -47,6 +47,9 @@ protocol::imap::capabilities imap_capabilities() {
 }
 
 imap_service::impl::impl(imap_options given) : options(std::move(given)), protocol(protocol_options(options)) {
+  base::counter* held = nullptr;
+  if (options.metrics != nullptr) held = &options.metrics->get_counter(options.name + ".sort_tables.octets");
+  sort_tables = std::make_shared<imap::sort_tables>(options.sort_memory, *options.clock, held);
   if (options.metrics == nullptr) return;
   auto& all = *options.metrics;
   const std::string& name = options.name;

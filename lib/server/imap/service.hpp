@@ -8,17 +8,20 @@
 #include "briefwerk/protocol/imap/command.hpp"
 #include "briefwerk/server/imap_server.hpp"
 #include "recent_messages.hpp"
+#include "sort_tables.hpp"
 #include "thread_state.hpp"
 
 namespace briefwerk::server {
 
 struct imap_service::impl {
   explicit impl(imap_options given);
+  ~impl() { sort_tables->stop(); }
 
   imap_options options;
   protocol::imap::server_options protocol;
   imap::thread_states threads;
   imap::recent_messages recent;
+  std::shared_ptr<imap::sort_tables> sort_tables;  // shared with who sweeps them
 
   // Null where nothing is counted.
   struct instruments {

@@ -29,6 +29,7 @@ namespace briefwerk::server::imap {
 
 class search_plan;
 class search_context;
+class slices;
 enum class search_stage : std::uint8_t;
 
 namespace wire = protocol::imap;
@@ -260,7 +261,14 @@ class session final : public watcher {
       std::function<void(std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary)>;
   base::task<void> run(const wire::sort_command& command);
   base::task<void> run(const wire::thread_command& command);
-  base::task<bool> for_each_summary(std::span<const std::uint32_t> hits, bool with_summary, summary_function f);
+  base::task<bool> for_each_summary(std::span<const std::uint32_t> hits, summary_function f);
+  base::task<void> visit_some(std::span<const std::uint32_t> hits, std::size_t& next, slices& turn,
+                              const summary_function& f);
+  // The messages of `found` in the order that the keys say, as indices.
+  base::task<bool> sort_hits(std::span<const wire::sort_key> keys, const search_result& found, std::vector<std::uint32_t>& order);
+  // A table that knows these messages, as far as they can be read. False: the connection is gone.
+  base::task<bool> fill_table(std::span<const std::uint32_t> hits, std::span<const std::uint32_t> uids,
+                              sort_fields fields, std::shared_ptr<shared_sort_table>& table);
   void write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order, const search_result& found);
 
   // ESEARCH (session_multisearch.cpp).

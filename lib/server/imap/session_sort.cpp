@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <mutex>
 
 #include "message_order.hpp"
+#include "pages.hpp"
 #include "session.hpp"
 #include "slices.hpp"
+#include "sort_tables.hpp"
 #include "thread_tree.hpp"
 
 namespace briefwerk::server::imap {
@@ -11,7 +14,12 @@ using wire::condition;
 
 namespace {
 
-constexpr std::size_t batch_messages = 1024;
+// Messages of which nothing is kept are read so many at once.
+constexpr std::size_t absent_messages = 16;
+// So many summaries in a row that are not asked for: it is quicker to look for the next one that is.
+constexpr unsigned most_unasked = 64;
+// Summaries between two looks at the clock.
+constexpr std::size_t rows_in_a_row = 16;
 
 thread_message to_thread(std::uint32_t number, const store::message_entry& entry,
                          const mail::message_summary_view& summary) {
@@ -25,32 +33,55 @@ thread_message to_thread(std::uint32_t number, const store::message_entry& entry
   return out;
 }
 
+mail::message_summary_view view_of(std::string_view summary) {
+  const auto read = mail::view_summary(summary);
+  return read ? *read : mail::message_summary_view();
+}
+
+// Signed numbers as unsigned ones in the same order.
+std::uint64_t ordered(std::int64_t number) noexcept {
+  return static_cast<std::uint64_t>(number) ^ (std::uint64_t{1} << 63);
+}
+
+// Most of the messages that it knows are gone from a mailbox of so many.
+bool is_outdated(shared_sort_table& shared, std::size_t messages) {
+  std::lock_guard lock(shared.mutex);
+  return shared.table.size() / 2 > std::max(messages, sort_tables::least_messages);
+}
+
+// RFC 5256 §2.2: the internal date where there is no Date field that can be read.
+void write_dates(const sort_table& table, std::span<const std::uint32_t> uids,
+                 std::span<const store::message_entry* const> messages, std::span<std::uint64_t> out) {
+  table.find(uids, [&](std::size_t i, std::size_t place) {
+    const auto sent = place < table.size() ? table.sent(place) : std::nullopt;
+    out[i] = ordered(sent.value_or(messages[i]->internal_date));
+  });
+}
+
+// False: a piece of the sorting was done, and there is more.
+bool write_text_keys(shared_sort_table& shared, wire::sort_field field, std::span<const std::uint32_t> uids,
+                     std::span<std::uint64_t> out) {
+  std::lock_guard lock(shared.mutex);
+  sort_table& table = shared.table;
+  if (table.sort_some(field)) return false;
+  table.find(uids, [&](std::size_t i, std::size_t place) { out[i] = place < table.size() ? table.key(field, place) : 0; });
+  return true;
+}
+
+base::task<void> sweep(std::shared_ptr<sort_tables> tables) {
+  for (;;) {
+    const auto slept = co_await net::sleep_for(sort_tables::idle / 2);
+    if (!slept || !tables->drop_idle()) co_return;
+  }
+}
+
 }  // namespace
 
-// Calls `f` for each of `hits`, in their order, with what was kept of it at delivery (empty when `with_summary` is not
-// set).
-base::task<bool> session::for_each_summary(std::span<const std::uint32_t> hits, bool with_summary, summary_function f) {
-  const auto known = announced_;
+// Calls `f` for each of `hits`, in their order, with what was kept of it at delivery. False: the connection is gone.
+base::task<bool> session::for_each_summary(std::span<const std::uint32_t> hits, summary_function f) {
   slices turn(*options().clock, where_);
-  std::vector<fetch_subject> batch;
-  fetch_memory memory;
   for (std::size_t next = 0; next < hits.size();) {
-    batch.clear();
-    memory.clear();
-    for (; next < hits.size() && batch.size() < batch_messages; ++next) {
-      fetch_subject subject;
-      subject.sequence = hits[next] + 1;
-      subject.entry = &known->at(hits[next]);
-      batch.push_back(std::move(subject));
-    }
-    if (with_summary) co_await load_summaries(batch, memory);
-    for (const auto& subject : batch) {
-      mail::message_summary_view summary;
-      if (!subject.summary.empty()) {
-        if (const auto read = mail::view_summary(subject.summary)) summary = *read;
-      }
-      f(subject.sequence - 1, *subject.entry, summary);
-    }
+    co_await visit_some(hits, next, turn, f);
     if (turn.is_over()) co_await turn.next();
     const bool alive = co_await tell_progress(next, hits.size());
     if (!alive) co_return false;
@@ -58,26 +89,145 @@ base::task<bool> session::for_each_summary(std::span<const std::uint32_t> hits, 
   co_return true;
 }
 
+// From hits[next] on until the slice is over: as the summaries lie in the store, and from the messages themselves where
+// there are none.
+base::task<void> session::visit_some(std::span<const std::uint32_t> hits, std::size_t& next, slices& turn,
+                                     const summary_function& f) {
+  const auto known = announced_;
+  page_walk pages(*known);
+  unsigned unasked = 0;
+  bool ended = false, absent = false;  // why the walk ended: it is long enough; the next summary is not there
+  const store::summary_function one_row = [&](const store::stored_summary& row) {
+    const auto& entry = pages.at(hits[next]);
+    if (row.uid < entry.uid) return !(ended = ++unasked == most_unasked);
+    absent = row.uid > entry.uid || row.summary.empty();
+    if (absent) return false;
+    unasked = 0;
+    f(hits[next], entry, view_of(row.summary));
+    ended = ++next == hits.size() || (next % rows_in_a_row == 0 && turn.is_over());
+    return !ended;
+  };
+  const std::uint32_t first = pages.at(hits[next]).uid, last = pages.at(hits.back()).uid;
+  const auto visited = co_await mail().visit_summaries(owner_, selected_, first, last, one_row);
+  if (ended || (visited && !absent && next == hits.size())) co_return;
+  std::vector<fetch_subject> batch;
+  fetch_memory memory;
+  for (; next < hits.size() && batch.size() < absent_messages; ++next) {
+    fetch_subject subject;
+    subject.sequence = hits[next] + 1;
+    subject.entry = &pages.at(hits[next]);
+    batch.push_back(std::move(subject));
+  }
+  co_await load_summaries(batch, memory);
+  for (const auto& subject : batch) f(subject.sequence - 1, *subject.entry, view_of(subject.summary));
+}
+
 base::task<void> session::run(const wire::sort_command& command) {
   const auto& search = command.search;
   search_result found;
   bool alive = co_await begin_search(search.program, true, found);
   if (!alive) co_return;
-  message_order order(command.keys);
-  alive =
-      co_await for_each_summary(found.hits, order.needs_summary(),
-                                [&](std::uint32_t index, const store::message_entry& entry,
-                                    const mail::message_summary_view& summary) {
-                                  order.add(index, entry, summary, found.score_of(index));
-                                });
+  std::vector<std::uint32_t> order;
+  alive = co_await sort_hits(command.keys, found, order);
   if (!alive) co_return;
-  write_sort_result(search, order.take(), found);
+  write_sort_result(search, std::move(order), found);
   // RFC 5267 §4.3.1: sorted results are not kept up to date.
   if ((search.returns & wire::return_update) != 0) {
     const std::string code = "NOUPDATE \"" + std::string(machine_.tag()) + "\"";
     machine_.output().no(code, "Sorted results are not updated");
   }
   co_await finish(condition::ok, "", "Sorted", search.by_uid, search.by_uid);
+}
+
+base::task<bool> session::sort_hits(std::span<const wire::sort_key> keys, const search_result& found,
+                                    std::vector<std::uint32_t>& order) {
+  const auto known = announced_;
+  const std::size_t count = found.hits.size();
+  slices turn(*options().clock, where_);
+  std::vector<const store::message_entry*> messages;
+  std::vector<std::uint32_t> uids;
+  page_walk pages(*known);
+  messages.reserve(count);
+  uids.reserve(count);
+  for (const std::uint32_t index : found.hits) {
+    messages.push_back(&pages.at(index));
+    uids.push_back(messages.back()->uid);
+  }
+  sort_fields fields = 0;
+  for (const auto& key : keys) fields |= sort_bit(key.field) & sort_table::of_summaries;
+  std::shared_ptr<shared_sort_table> shared;
+  if (fields != 0) {
+    const bool alive = co_await fill_table(found.hits, uids, fields, shared);
+    if (!alive) co_return false;
+  }
+  message_order sorted(count);
+  std::vector<std::uint64_t> values(count);
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
+    switch (key->field) {
+      case wire::sort_field::arrival:
+        for (std::size_t i = 0; i < count; ++i) values[i] = ordered(messages[i]->internal_date);
+        break;
+      case wire::sort_field::size:
+        for (std::size_t i = 0; i < count; ++i) values[i] = messages[i]->size;
+        break;
+      case wire::sort_field::relevancy:
+        for (std::size_t i = 0; i < count; ++i) values[i] = 255u - found.score_of(found.hits[i]);
+        break;
+      case wire::sort_field::date: {
+        std::lock_guard lock(shared->mutex);
+        write_dates(shared->table, uids, messages, values);
+        break;
+      }
+      default:
+        while (!write_text_keys(*shared, key->field, uids, values))
+          if (turn.is_over()) co_await turn.next();
+    }
+    sorted.sort_by(values, key->reverse);
+    if (turn.is_over()) co_await turn.next();
+  }
+  order = sorted.take();
+  for (auto& one : order) one = found.hits[one];
+  co_return true;
+}
+
+// What is missing is read without the table, which others may use meanwhile.
+base::task<bool> session::fill_table(std::span<const std::uint32_t> hits, std::span<const std::uint32_t> uids,
+                                     sort_fields fields, std::shared_ptr<shared_sort_table>& table) {
+  sort_tables& kept = *service_.sort_tables;
+  const std::uint32_t uid_validity = announced_->uid_validity;
+  table = kept.get(owner_, selected_, uid_validity);
+  std::vector<std::uint32_t> missing;
+  if (is_outdated(*table, announced_->count())) table = std::make_shared<shared_sort_table>();
+  {
+    std::lock_guard lock(table->mutex);
+    table->table.find(uids, [&](std::size_t i, std::size_t at) {
+      if (at == table->table.size()) missing.push_back(hits[i]);
+    });
+  }
+  if (missing.empty()) co_return true;
+  const bool fits = missing.size() <= kept.most_messages();
+  sort_table fresh(fits ? sort_table::of_summaries : fields);
+  const bool alive = co_await for_each_summary(
+      fits ? std::span<const std::uint32_t>(missing) : hits,
+      [&](std::uint32_t, const store::message_entry& entry, const mail::message_summary_view& summary) {
+        // What cannot be read now has no envelope, and perhaps can be the next time.
+        if (!summary.envelope.empty()) fresh.add(entry.uid, summary);
+      });
+  if (!alive) co_return false;
+  if (!fits) {
+    table = std::make_shared<shared_sort_table>();
+    table->table = std::move(fresh);
+    co_return true;
+  }
+  std::uint64_t octets = 0;
+  {
+    std::lock_guard lock(table->mutex);
+    table->table.merge(std::move(fresh));
+    if (table->table.size() >= sort_tables::least_messages) octets = table->table.octets();
+  }
+  if (octets != 0) kept.put(owner_, selected_, uid_validity, table, octets);
+  if (kept.wants_sweeper()) base::spawn_here(where_, sweep(service_.sort_tables));
+  co_return true;
 }
 
 void session::write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order,
@@ -118,7 +268,7 @@ base::task<void> session::run(const wire::thread_command& command) {
   thread_tree tree(found.hits.size());
   const bool by_references = command.algorithm == wire::thread_algorithm::references;
   alive = co_await for_each_summary(
-      found.hits, true,
+      found.hits,
       [&](std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary) {
         const auto message = to_thread(command.by_uid ? entry.uid : index + 1, entry, summary);
         by_references ? tree.add_by_references(message) : tree.add_by_subject(message);
