@@ -340,14 +340,20 @@ base::task<base::result<std::vector<std::uint32_t>>> engine_mailbox_store::expun
   co_return gone;
 }
 
+// One of few that are looked for: without a view and its iterator.
+base::result<std::optional<octets>> engine_mailbox_store::one_summary(const std::string& partition, mailbox_id mailbox,
+                                                                      std::uint32_t uid) const {
+  return core_.where.get(partition, keys::of_mailbox(keys::summary, mailbox, uid));
+}
+
 base::task<base::result<stored_summaries>> engine_mailbox_store::summaries(account_id account, mailbox_id mailbox,
                                                                            std::uint32_t first, std::uint32_t last,
                                                                            std::size_t most) {
   stored_summaries answer;
   if (first > last || most == 0) co_return answer;
   const std::string partition = keys::partition(account);
-  if (first == last) {  // one of few that are looked for: without an iterator
-    auto row = core_.where.get(partition, keys::of_mailbox(keys::summary, mailbox, first));
+  if (first == last) {
+    auto row = one_summary(partition, mailbox, first);
     if (!row) co_return base::fail(row.error());
     if (*row) {
       answer.rows.push_back({first, (*row)->view()});
@@ -397,8 +403,8 @@ base::task<base::status> engine_mailbox_store::visit_summaries(account_id accoun
                                                                const summary_function& f) {
   if (first > last) co_return base::status();
   const std::string partition = keys::partition(account);
-  if (first == last) {  // as in summaries()
-    const auto row = core_.where.get(partition, keys::of_mailbox(keys::summary, mailbox, first));
+  if (first == last) {
+    const auto row = one_summary(partition, mailbox, first);
     if (!row) co_return base::fail(row.error());
     if (*row) {
       f({first, (*row)->view()});

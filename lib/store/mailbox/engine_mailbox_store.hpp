@@ -93,6 +93,9 @@ class engine_mailbox_store final : public mailbox_store {
   base::result<std::optional<snapshot_ptr>> quick_snapshot(const account_reader& read, mailbox_id mailbox);
   base::result<snapshot_ptr> full_snapshot(const account_reader& read, mailbox_id mailbox);
 
+  base::result<std::optional<octets>> one_summary(const std::string& partition, mailbox_id mailbox,
+                                                  std::uint32_t uid) const;
+
   store_core& core_;
   snapshot_cache cache_;
   snapshot_loads loads_;
