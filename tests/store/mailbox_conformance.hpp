@@ -18,6 +18,7 @@ struct mailbox_subject {
 using mailbox_factory = std::function<mailbox_subject(const base::clock& time)>;
 
 void conforms_in_accounts_and_names(const mailbox_factory& make);
+void conforms_in_names_by_pieces(const mailbox_factory& make);
 void conforms_in_renaming_and_removing(const mailbox_factory& make);
 void conforms_in_delivery(const mailbox_factory& make);
 void conforms_in_quota(const mailbox_factory& make);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 #include <set>
 
 #include "briefwerk/base/limits/store.hpp"
@@ -169,6 +170,92 @@ void conforms_in_renaming_and_removing(const mailbox_factory& make) {
   const auto before = sync_wait(store.create("alice", "again", std::nullopt))->uid_validity;
   REQUIRE(sync_wait(store.remove("alice", "again")));
   CHECK(sync_wait(store.create("alice", "again", std::nullopt))->uid_validity > before);
+}
+
+namespace {
+
+// What names() says, in pieces of any size.
+std::vector<listed_mailbox> pieces(mailbox_names& from, std::mt19937& random) {
+  std::vector<listed_mailbox> all;
+  for (;;) {
+    const std::size_t most = 1 + random() % 7;
+    auto some = sync_wait(from.next(most));
+    REQUIRE(some.has_value());
+    REQUIRE(some->size() <= most);
+    if (some->empty()) return all;
+    for (auto& one : *some) all.push_back(std::move(one));
+  }
+}
+
+bool is_same(const mailbox_info& a, const mailbox_info& b) {
+  return a.id == b.id && a.name == b.name && a.use == b.use && a.subscribed == b.subscribed &&
+         a.selectable == b.selectable && a.uid_validity == b.uid_validity;
+}
+
+void check_pieces(const std::vector<listed_mailbox>& said, const std::vector<mailbox_info>& all) {
+  REQUIRE(said.size() == all.size());
+  std::set<std::string> with_children, with_subscribed;
+  for (const auto& info : all) {
+    for (auto cut = info.name.find('/'); cut != info.name.npos; cut = info.name.find('/', cut + 1)) {
+      if (info.id != 0) with_children.insert(info.name.substr(0, cut));
+      if (info.subscribed) with_subscribed.insert(info.name.substr(0, cut));
+    }
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CAPTURE(all[i].name);
+    CHECK(is_same(said[i].info, all[i]));
+    CHECK(said[i].has_children == with_children.contains(all[i].name));
+    CHECK(said[i].has_subscribed_below == with_subscribed.contains(all[i].name));
+  }
+}
+
+}  // namespace
+
+void conforms_in_names_by_pieces(const mailbox_factory& make) {
+  bench b(make);
+  CHECK(sync_wait(b.store.names("nobody")).error() == errc::no_such_account);
+  std::mt19937 random(31);
+  // What stands before and behind '/', and begins alike.
+  const std::string_view levels[] = {"a", "b", "a b", "a!", "a0", "ab", "A", "INBOX"};
+  const auto some_name = [&] {
+    std::string name(levels[random() % std::size(levels)]);
+    for (unsigned depth = random() % 4; depth > 0; --depth) name.append("/").append(levels[random() % std::size(levels)]);
+    return name;
+  };
+  // Creates, renames, removes, subscribes.
+  const auto change = [&] {
+    const std::string name = some_name();
+    switch (random() % 6) {
+      case 0:
+      case 1: static_cast<void>(sync_wait(b.store.create("alice", name, std::nullopt))); break;
+      case 2: static_cast<void>(sync_wait(b.store.remove("alice", name))); break;
+      case 3: static_cast<void>(sync_wait(b.store.subscribe("alice", name, random() % 3 != 0))); break;
+      case 4: static_cast<void>(sync_wait(b.store.rename("alice", name, some_name()))); break;
+      default: static_cast<void>(sync_wait(b.store.subscribe("alice", "INBOX", random() % 2 == 0)));
+    }
+  };
+  for (int round = 0; round < 150; ++round) {
+    change();
+    const auto all = *sync_wait(b.store.list("alice"));
+    auto some = sync_wait(b.store.names("alice"));
+    REQUIRE(some.has_value());
+    // What changes meanwhile is not seen.
+    const bool is_disturbed = round % 3 == 0;
+    std::vector<listed_mailbox> said;
+    if (is_disturbed) {
+      auto first = sync_wait((*some)->next(3));
+      REQUIRE(first.has_value());
+      for (auto& one : *first) said.push_back(std::move(one));
+      for (int i = 0; i < 5; ++i) change();
+    }
+    for (auto& one : pieces(**some, random)) said.push_back(std::move(one));
+    check_pieces(said, all);
+    CHECK(sync_wait((*some)->next(1))->empty());  // and ends for good
+    // A store that has only list() says the same.
+    auto whole = sync_wait(b.store.mailbox_store::names("alice"));
+    REQUIRE(whole.has_value());
+    check_pieces(pieces(**whole, random), *sync_wait(b.store.list("alice")));
+  }
 }
 
 }  // namespace briefwerk::store::testing

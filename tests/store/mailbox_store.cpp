@@ -56,6 +56,7 @@ testing::mailbox_subject without_cache(const base::clock& time) {
 }
 
 TEST_CASE("mailboxes in memory: accounts and names") { testing::conforms_in_accounts_and_names(in_memory); }
+TEST_CASE("mailboxes in memory: names by pieces") { testing::conforms_in_names_by_pieces(in_memory); }
 TEST_CASE("mailboxes in memory: renaming and removing") { testing::conforms_in_renaming_and_removing(in_memory); }
 TEST_CASE("mailboxes in memory: delivery") { testing::conforms_in_delivery(in_memory); }
 TEST_CASE("mailboxes in memory: quota") { testing::conforms_in_quota(in_memory); }
@@ -75,6 +76,7 @@ TEST_CASE("mailboxes in memory: against a model") {
 TEST_CASE("mailboxes in memory: many threads") { testing::conforms_with_mailbox_threads(in_memory, 100); }
 
 TEST_CASE("mailboxes on disk: accounts and names" * testing::needs_disk()) { testing::conforms_in_accounts_and_names(on_disk); }
+TEST_CASE("mailboxes on disk: names by pieces" * testing::needs_disk()) { testing::conforms_in_names_by_pieces(on_disk); }
 TEST_CASE("mailboxes on disk: renaming and removing" * testing::needs_disk()) { testing::conforms_in_renaming_and_removing(on_disk); }
 TEST_CASE("mailboxes on disk: delivery" * testing::needs_disk()) { testing::conforms_in_delivery(on_disk); }
 TEST_CASE("mailboxes on disk: quota" * testing::needs_disk()) { testing::conforms_in_quota(on_disk); }

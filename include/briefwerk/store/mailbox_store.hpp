@@ -121,6 +121,21 @@ struct mailbox_info {
   std::uint32_t uid_validity = 0;
 };
 
+struct listed_mailbox {
+  mailbox_info info;
+  bool has_children = false;          // mailboxes below it, not mere names
+  bool has_subscribed_below = false;  // subscriptions to names below it
+};
+
+// An account's names as of one moment, piece by piece: what changes meanwhile is not seen. Keeps old data alive in the
+// store: for as long as an answer takes, not longer. The store must outlive it; one chain at a time.
+class mailbox_names {
+ public:
+  virtual ~mailbox_names() = default;
+  // The next ones, at most `most` (not 0), as list() would have them in its order; none at the end.
+  virtual base::task<base::result<std::vector<listed_mailbox>>> next(std::size_t most) = 0;
+};
+
 struct mailbox_status {
   std::uint32_t messages = 0, unseen = 0, deleted = 0, uid_next = 1, uid_validity = 0;
   std::uint64_t highest_modseq = 1, size = 0;
@@ -256,6 +271,8 @@ class mailbox_store {
   virtual base::task<base::status> remove_account(account_id account) = 0;
 
   virtual base::task<base::result<std::vector<mailbox_info>>> list(account_id account) = 0;  // by name, INBOX first
+  // The same in pieces, for accounts that may have very many. A store without this makes them of list().
+  virtual base::task<base::result<std::unique_ptr<mailbox_names>>> names(account_id account);
   virtual base::task<base::result<mailbox_info>> find(account_id account, std::string name) = 0;
   // Makes missing parents, as mailboxes that can be selected. Names are UTF-8, brought to NFC; "inbox" as first level
   // counts in any case. Errors: mailbox_exists, bad_mailbox_name; limit_exceeded past limits::store_mailboxes (so too

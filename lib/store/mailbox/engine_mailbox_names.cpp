@@ -6,12 +6,16 @@
 
 #include "briefwerk/base/limits/store.hpp"
 #include "store/mailbox/engine_mailbox_store.hpp"
+#include "store/mailbox/name_pages.hpp"
 #include "store/mailbox/names.hpp"
 
 namespace briefwerk::store {
 namespace {
 
 constexpr std::size_t rows_erased_at_once = 1000;
+
+// Names read at once: of an answer in pieces, and of one as a whole.
+constexpr std::size_t rows_of_a_piece = 256, rows_of_all = 1000;
 
 struct initial_mailbox {
   std::string_view name;
@@ -21,17 +25,6 @@ constexpr initial_mailbox initial_mailboxes[] = {
     {inbox, mail::special_use::none},         {"Sent", mail::special_use::sent},   {"Drafts", mail::special_use::drafts},
     {"Junk", mail::special_use::junk},        {"Trash", mail::special_use::trash}, {"Archive", mail::special_use::archive},
 };
-
-mailbox_info info_of(std::string_view name, const name_record& record, bool subscribed) {
-  mailbox_info info;
-  info.id = record.id;
-  info.name = name;
-  if (record.use != mail::special_use::none) info.use = record.use;
-  info.subscribed = subscribed;
-  info.selectable = record.id != 0;
-  info.uid_validity = record.uid_validity;
-  return info;
-}
 
 base::status erase_range(account_writer& account, const key_range& range) {
   return account.read().rows(range, [&](std::string_view key, std::string_view) {
@@ -190,44 +183,28 @@ base::status engine_mailbox_store::finish_removals() {
   });
 }
 
+base::task<base::result<std::unique_ptr<mailbox_names>>> engine_mailbox_store::names(account_id account) {
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  auto pages = name_pages::open(std::move(*now), partition, core_.report, rows_of_a_piece);
+  if (!pages) co_return base::fail(pages.error());
+  co_return std::move(*pages);
+}
+
 base::task<base::result<std::vector<mailbox_info>>> engine_mailbox_store::list(account_id account) {
   const std::string partition = keys::partition(account);
   auto now = core_.where.read(partition);
   if (!now) co_return base::fail(now.error());
-  const account_reader read(**now, partition, core_.report);
-  // Names and subscriptions come in the same order: each row is looked at once, and nothing is held beside the answer.
+  auto pages = name_pages::open(std::move(*now), partition, core_.report, rows_of_all);
+  if (!pages) co_return base::fail(pages.error());
   std::vector<mailbox_info> all;
-  const auto named = read.rows(keys::all(keys::name), [&](std::string_view key, std::string_view value) -> base::status {
-    auto record = decode_name(value);
-    if (!record) return read.corrupt(key);
-    all.push_back(info_of(key.substr(1), *record, false));
-    return {};
-  });
-  if (!named) co_return base::fail(named.error());
-  if (all.empty()) {
-    auto there = read.holds(keys::account);
-    if (!there) co_return base::fail(there.error());
-    if (!*there) co_return base::fail(errc::no_such_account);
+  for (;;) {
+    auto one = (*pages)->take();
+    if (!one) co_return base::fail(one.error());
+    if (!*one) co_return all;
+    all.push_back(std::move(**one));
   }
-  std::vector<mailbox_info> gone;  // subscribed, and no mailbox
-  std::size_t at = 0;
-  const auto subscribed = read.rows(keys::all(keys::subscribed), [&](std::string_view key, std::string_view) {
-    const std::string_view name = key.substr(1);
-    while (at < all.size() && all[at].name < name) ++at;
-    if (at < all.size() && all[at].name == name)
-      all[at].subscribed = true;
-    else
-      gone.push_back(info_of(name, name_record{}, true));
-    return base::status();
-  });
-  if (!subscribed) co_return base::fail(subscribed.error());
-  const auto by_name = [](const mailbox_info& one, const mailbox_info& other) { return one.name < other.name; };
-  const auto middle = static_cast<std::ptrdiff_t>(all.size());
-  std::ranges::move(gone, std::back_inserter(all));
-  std::inplace_merge(all.begin(), all.begin() + middle, all.end(), by_name);
-  if (const auto first = std::ranges::find(all, inbox, &mailbox_info::name); first != all.end())
-    std::rotate(all.begin(), first, first + 1);
-  co_return all;
 }
 
 base::task<base::result<mailbox_info>> engine_mailbox_store::find(account_id account, std::string name) {

@@ -23,6 +23,7 @@ class engine_mailbox_store final : public mailbox_store {
   base::task<base::status> create_account(account_id account) override;
   base::task<base::status> remove_account(account_id account) override;
   base::task<base::result<std::vector<mailbox_info>>> list(account_id account) override;
+  base::task<base::result<std::unique_ptr<mailbox_names>>> names(account_id account) override;
   base::task<base::result<mailbox_info>> find(account_id account, std::string name) override;
   base::task<base::result<mailbox_info>> create(account_id account, std::string name,
                                                 std::optional<mail::special_use> use) override;
