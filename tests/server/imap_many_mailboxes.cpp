@@ -1,5 +1,9 @@
 // An account of 20,000 mailboxes: what a client sees of it, and of a change in one of them.
 
+#include <malloc.h>
+
+#include <set>
+
 #include "briefwerk/base/limits/imap.hpp"
 #include "imap_support.hpp"
 
@@ -57,4 +61,57 @@ TEST_CASE("20,000 mailboxes in one account: LIST, IDLE and NOTIFY") {
   CHECK(c.command("NOTIFY SET (SUBTREE many/8 (MessageNew MessageExpunge))").back().find(" OK ") != std::string::npos);
   other.append("many/8/8", t::first_message);
   CHECK(c.line() == "* STATUS many/8/8 (MESSAGES 4 UIDNEXT 5)");
+}
+
+namespace {
+
+std::size_t memory_in_use() { return ::mallinfo2().uordblks; }
+
+}  // namespace
+
+TEST_CASE("100,000 mailboxes in one account: LIST in slices, as of its beginning") {
+  constexpr int count = 100000;
+  constexpr std::string_view row = "* LIST (\\HasNoChildren) \"/\" ";
+  house home;  // all sessions on one thread
+  for (int i = 0; i < count; ++i) {
+    const auto made = sync_wait(home.mail().create(home.alice(), "n" + std::to_string(i), std::nullopt));
+    REQUIRE(made.has_value());
+  }
+  client c(home), other(home);
+  for (client* one : {&c, &other}) one->login();
+
+  // Names that nobody asked for take their time, and the thread's other sessions are served meanwhile.
+  c.send("s LIST \"\" x*y%z\r\n");
+  int served = 0;
+  while (c.is_quiet(std::chrono::milliseconds(0))) {
+    other.command("NOOP");
+    ++served;
+  }
+  CHECK(served >= 3);
+  CHECK(c.line().starts_with("s OK"));
+
+  // The client does not read, so the answer waits in the server, but not the whole of it.
+  const std::size_t before = memory_in_use();
+  c.send("l LIST \"\" *\r\n");
+  const std::string first = c.line();
+  for (int i = 0; i < 3; ++i) other.command("NOOP");
+  CHECK(memory_in_use() < before + (2u << 20));
+  // What changes now is not told: each name of the beginning is, once.
+  other.command("RENAME n99999 a-new-name");
+  other.command("RENAME n1 zz-new-name");
+  other.command("DELETE n99998");
+  other.command("CREATE zz-another");
+  auto said = c.until("l");
+  CHECK(said.back().starts_with("l OK"));
+  said.pop_back();
+  said.push_back(first);
+  std::set<std::string> told(said.begin(), said.end());
+  CHECK(told.size() == said.size());
+  CHECK(told.size() == count + 6);
+  for (const char* name : {"n1", "n99999", "n99998"}) CHECK(told.contains(std::string(row) + name));
+  for (const char* name : {"a-new-name", "zz-new-name", "zz-another"}) CHECK_FALSE(told.contains(std::string(row) + name));
+  const auto now = other.command("LIST \"\" *new*");
+  CHECK(now.size() == 3);
+  CHECK(has_line(now, std::string(row) + "zz-new-name"));
+  CHECK(other.command("LIST \"\" (n99999 n99998 n99997)").size() == 2);
 }

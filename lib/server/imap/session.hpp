@@ -27,6 +27,7 @@
 
 namespace briefwerk::server::imap {
 
+class list_choice;
 class search_plan;
 class search_context;
 class slices;
@@ -123,8 +124,14 @@ class session final : public watcher {
     std::size_t own = 0;  // so many of the user's own; the rest is of these accounts, with these rights
     std::vector<std::pair<store::account_id, mail::right_set>> shared;
   };
-  base::task<base::result<names>> all_names(bool subscribed_only);
-  base::task<bool> write_further(const wire::list_command& command, const store::mailbox_info& info,
+  base::task<base::result<names>> all_names();
+  base::task<bool> write_listed(const wire::list_command& command, list_choice& choice,
+                                const store::listed_mailbox& one, const place* shared);
+  base::task<base::status> list_own(const wire::list_command& command, list_choice& choice,
+                                    std::vector<store::mailbox_info>& left);
+  base::task<base::status> list_shared(const wire::list_command& command, list_choice& choice,
+                                       std::vector<store::mailbox_info> own);
+  base::task<void> write_further(const wire::list_command& command, const store::mailbox_info& info,
                                  const store::account_id& account, mail::right_set granted);
   static bool may_note(mail::right_set granted) noexcept;  // RFC 5464 §3.3
   // RFC 8474 §4: of all mailboxes that this user may see.

@@ -6,6 +6,7 @@
 #include "briefwerk/store/directory.hpp"
 #include "session.hpp"
 #include "shared_names.hpp"
+#include "slices.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -16,6 +17,9 @@ using wire::condition;
 namespace {
 
 constexpr std::string_view anyone = "anyone";
+
+// Names read between two looks at the clock.
+constexpr std::size_t names_in_a_row = 256;
 
 }  // namespace
 
@@ -83,22 +87,29 @@ base::task<base::result<std::vector<session::place>>> session::shared_places() {
   if (!is_sharing()) co_return found;
   const auto owners = co_await mail().sharing_with(account_);
   if (!owners) co_return base::fail(owners.error());
+  slices turn(*options().clock, where_);
   for (const auto& owner : *owners) {
     const auto account = co_await options().accounts->get_account(owner);
     if (!account || !can_share(account->login)) continue;
     const auto access = co_await mail().access_of_all(owner);
-    const auto infos = co_await mail().list(owner);
-    if (!access || !infos) continue;  // removed in between
+    auto pages = co_await mail().names(owner);
+    if (!access || !pages) continue;  // removed in between
     std::unordered_map<store::mailbox_id, mail::right_set> granted;
     for (const auto& one : *access) granted[one.mailbox] = store::rights_of(one.entries, account_);
-    for (const auto& info : *infos) {
-      const auto at = granted.find(info.id);
-      if (info.id == 0 || at == granted.end() || (at->second & rights::lookup) == 0) continue;
-      place one{.account = owner, .info = info, .rights = at->second};
-      one.info.name = make_shared_name(account->login, info.name);
-      one.info.use.reset();
-      one.info.subscribed = false;
-      found.push_back(std::move(one));
+    for (;;) {
+      const auto some = co_await (*pages)->next(names_in_a_row);
+      if (!some || some->empty()) break;
+      for (const auto& listed : *some) {
+        const auto& info = listed.info;
+        const auto at = granted.find(info.id);
+        if (info.id == 0 || at == granted.end() || (at->second & rights::lookup) == 0) continue;
+        place one{.account = owner, .info = info, .rights = at->second};
+        one.info.name = make_shared_name(account->login, info.name);
+        one.info.use.reset();
+        one.info.subscribed = false;
+        found.push_back(std::move(one));
+      }
+      if (turn.is_over()) co_await turn.next();
     }
   }
   co_return found;

@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <set>
+#include <unordered_map>
 #include <unordered_set>
 
-#include "list_matcher.hpp"
+#include "list_choice.hpp"
 #include "session.hpp"
 #include "shared_names.hpp"
-#include "yield.hpp"
+#include "slices.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -13,15 +13,8 @@ using wire::condition;
 
 namespace {
 
-// Names between two looks at the thread's other sessions.
-constexpr std::size_t names_in_a_row = 256;
-
-struct listed {
-  const store::mailbox_info* info = nullptr;  // null: a name that only leads to others
-  std::string_view name;
-  bool has_children = false;
-  bool has_subscribed_below = false;
-};
+// Names read between two looks at the clock.
+constexpr std::size_t names_in_a_row = 64;
 
 // Calls f with each name above: of "a/b/c", "a/b" and "a".
 template <class F>
@@ -29,111 +22,26 @@ void for_each_parent(std::string_view name, F&& f) {
   for (auto cut = name.rfind('/'); cut != name.npos && cut != 0; cut = name.substr(0, cut).rfind('/')) f(name.substr(0, cut));
 }
 
-bool any_matches(const std::vector<list_matcher>& patterns, std::string_view name) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const list_matcher& one) { return one.matches(name); });
-}
-
-// RFC 9051 §6.3.9: with "%", levels above other users' mailboxes that are no mailboxes, or none to be looked up.
-void add_levels(const std::vector<store::mailbox_info>& all, const std::vector<list_matcher>& patterns,
-                const std::unordered_set<std::string_view>& with_children, std::vector<listed>& out) {
-  if (all.empty() || !parse_shared_name(all.back().name)) return;
-  if (std::none_of(patterns.begin(), patterns.end(), [](const auto& one) { return one.has_percent(); })) return;
-  std::set<std::string_view> levels;
-  for (const auto name : with_children)
-    if (parse_shared_name(name)) levels.insert(name);
-  for (const auto& info : all) levels.erase(info.name);
-  for (const auto name : levels)
-    if (any_matches(patterns, name))
-      out.push_back({.info = nullptr, .name = name, .has_children = true, .has_subscribed_below = false});
-}
-
-// RFC 9051 §6.3.9 and RFC 5258.
-base::task<std::vector<listed>> choose(const wire::list_command& command, const std::vector<store::mailbox_info>& all,
-                                       const std::vector<list_matcher>& patterns, base::executor& where) {
+// Puts what stands below Other Users, mailboxes and subscriptions to what is not there, in its order.
+std::vector<store::listed_mailbox> in_order(std::vector<store::mailbox_info> infos) {
+  std::ranges::sort(infos, {}, &store::mailbox_info::name);
   std::unordered_set<std::string_view> with_children, with_subscribed;
-  for (const auto& info : all) {
+  for (const auto& info : infos) {
     for_each_parent(info.name, [&](std::string_view parent) {
       if (info.id != 0) with_children.insert(parent);
       if (info.subscribed) with_subscribed.insert(parent);
     });
   }
-  std::vector<listed> out;
-  std::size_t looked_at = 0;
-  // RFC 5258 §3.5: a parent that is not there is told as well, when a subscription below it is looked for.
-  if (command.recursive_match && command.select_subscribed) {
-    std::set<std::string_view> leading(with_subscribed.begin(), with_subscribed.end());
-    for (const auto& info : all) leading.erase(info.name);
-    for (const auto name : leading)
-      if (any_matches(patterns, name)) out.push_back({.info = nullptr, .name = name, .has_children = false, .has_subscribed_below = true});
-  }
-  for (const auto& info : all) {
-    if (++looked_at % names_in_a_row == 0) co_await yield{where};
-    listed row{.info = &info, .name = info.name, .has_children = with_children.contains(info.name),
-               .has_subscribed_below = with_subscribed.contains(info.name)};
-    const bool by_child = command.recursive_match && row.has_subscribed_below;
-    if (command.select_subscribed && !info.subscribed && !by_child) continue;
-    if (!command.select_subscribed && info.id == 0) continue;
-    if (command.select_special_use && !info.use) continue;
-    if (any_matches(patterns, info.name)) out.push_back(row);
-  }
-  if (!command.select_subscribed && !command.select_special_use) add_levels(all, patterns, with_children, out);
-  co_return out;
-}
-
-// RFC 3501 §6.3.9: with "%", a name whose subscribed children do not match stands for them, as \Noselect.
-base::task<std::vector<listed>> choose_lsub(const std::vector<store::mailbox_info>& all,
-                                            const std::vector<list_matcher>& patterns, base::executor& where) {
-  std::vector<listed> out;
-  std::set<std::string_view> subscribed, leading;
-  for (const auto& info : all)
-    if (info.subscribed) subscribed.insert(info.name);
-  const bool percent = std::any_of(patterns.begin(), patterns.end(), [](const auto& one) { return one.has_percent(); });
-  std::size_t looked_at = 0;
-  for (const auto& info : all) {
-    if (++looked_at % names_in_a_row == 0) co_await yield{where};
-    if (!info.subscribed) continue;
-    if (any_matches(patterns, info.name)) {
-      out.push_back({.info = &info, .name = info.name, .has_children = false, .has_subscribed_below = false});
-    } else if (percent) {
-      for_each_parent(info.name, [&](std::string_view parent) {
-        if (!subscribed.contains(parent) && any_matches(patterns, parent)) leading.insert(parent);
-      });
-    }
-  }
-  for (const auto name : leading) out.push_back({.info = nullptr, .name = name, .has_children = true, .has_subscribed_below = true});
-  co_return out;
-}
-
-void write_row(wire::response_writer& out, const wire::list_command& command, const listed& row) {
-  wire::list_entry entry;
-  entry.name = row.name;
-  if (row.info == nullptr) {
-    entry.no_select = entry.non_existent = true;
-    entry.child_info_subscribed = !command.lsub && row.has_subscribed_below;
-    if (!command.lsub) entry.has_children = row.has_children;
-    out.list(entry, command.lsub);
-    return;
-  }
-  const auto& info = *row.info;
-  if (command.lsub) {
-    entry.no_select = !info.selectable;
-    out.list(entry, true);
-    return;
-  }
-  entry.non_existent = info.id == 0;
-  entry.no_select = !info.selectable && info.id != 0;
-  entry.subscribed = info.subscribed && (command.return_subscribed || command.select_subscribed);
-  entry.has_children = row.has_children;
-  if (info.use) entry.use = {&*info.use, 1};
-  entry.child_info_subscribed = command.recursive_match && row.has_subscribed_below;
-  out.list(entry);
+  std::vector<store::listed_mailbox> out;
+  for (const auto& info : infos) out.push_back({info, with_children.contains(info.name), with_subscribed.contains(info.name)});
+  return out;
 }
 
 }  // namespace
 
 // The user's own names, by name, then those of others' mailboxes that are shared; those that are subscribed to are marked
 // under their name in the user's subscriptions.
-base::task<base::result<session::names>> session::all_names(bool subscribed_only) {
+base::task<base::result<session::names>> session::all_names() {
   names all;
   auto own = co_await mail().list(account_);
   if (!own) co_return base::fail(own.error());
@@ -144,7 +52,6 @@ base::task<base::result<session::names>> session::all_names(bool subscribed_only
       if (info.id == 0 && info.subscribed && parse_shared_name(info.name)) subscribed.insert(info.name);
   }
   all.own = all.infos.size();
-  if (subscribed_only && subscribed.empty()) co_return all;
   auto shared = co_await shared_places();
   if (!shared) co_return base::fail(shared.error());
   for (auto& one : *shared) one.info.subscribed = subscribed.contains(one.info.name);
@@ -159,8 +66,8 @@ base::task<base::result<session::names>> session::all_names(bool subscribed_only
   co_return all;
 }
 
-// What is told of a mailbox beside its row. False: the connection is gone.
-base::task<bool> session::write_further(const wire::list_command& command, const store::mailbox_info& info,
+// What is told of a mailbox beside its row.
+base::task<void> session::write_further(const wire::list_command& command, const store::mailbox_info& info,
                                         const store::account_id& account, mail::right_set granted) {
   // RFC 9590 §4, RFC 8440 §4: not of what is told for the sake of its children.
   const bool selected = !command.select_subscribed || info.subscribed;
@@ -172,9 +79,75 @@ base::task<bool> session::write_further(const wire::list_command& command, const
     wanted.entries = command.return_metadata;
     co_await write_metadata(info.name, account, info.id, wanted);
   }
-  if (!output_is_full()) co_return true;
-  const bool sent = co_await send_collected();
-  co_return sent;
+}
+
+// What a name makes of the answer. False: the connection is gone.
+base::task<bool> session::write_listed(const wire::list_command& command, list_choice& choice,
+                                       const store::listed_mailbox& one, const place* shared) {
+  for (const auto& row : choice.take(one, shared != nullptr)) {
+    list_choice::write(machine_.output(), command, row);
+    const bool has_more = row.listed != nullptr && row.listed->info.selectable && row.listed->info.id != 0;
+    if (has_more) {
+      const auto granted = shared != nullptr ? shared->rights : mail::rights::all;
+      co_await write_further(command, one.info, shared != nullptr ? shared->account : account_, granted);
+    }
+    if (!output_is_full()) continue;
+    const bool sent = co_await send_collected();
+    if (!sent) co_return false;
+  }
+  co_return true;
+}
+
+// The user's own names, as of one moment. What stands where other users' mailboxes do is left for later.
+base::task<base::status> session::list_own(const wire::list_command& command, list_choice& choice,
+                                           std::vector<store::mailbox_info>& left) {
+  auto own = co_await mail().names(account_);
+  if (!own) co_return base::fail(own.error());
+  slices turn(*options().clock, where_);
+  for (;;) {
+    const auto some = co_await (*own)->next(names_in_a_row);
+    if (!some) co_return base::fail(some.error());
+    if (some->empty()) co_return base::status();
+    for (const auto& one : *some) {
+      if (is_sharing() && parse_shared_name(one.info.name)) {
+        left.push_back(one.info);
+        continue;
+      }
+      const bool alive = co_await write_listed(command, choice, one, nullptr);
+      if (!alive) co_return base::fail(base::errc::cancelled);
+    }
+    if (turn.is_over()) co_await turn.next();
+  }
+}
+
+// Other users' mailboxes, and what of the user's own stands among them.
+base::task<base::status> session::list_shared(const wire::list_command& command, list_choice& choice,
+                                              std::vector<store::mailbox_info> own) {
+  const bool subscribed_only = command.lsub || command.select_subscribed;
+  const bool any_subscribed = std::ranges::any_of(own, &store::mailbox_info::subscribed);
+  if (!is_sharing() || (subscribed_only && !any_subscribed)) co_return base::status();
+  auto found = co_await shared_places();
+  if (!found) co_return base::fail(found.error());
+  std::unordered_map<std::string_view, place*> places;
+  for (auto& one : *found) places.emplace(one.info.name, &one);
+  std::vector<store::mailbox_info> all;
+  for (auto& info : own) {
+    const auto same = places.find(info.name);  // own mailboxes of that name are out of reach
+    if (same == places.end())
+      all.push_back(std::move(info));
+    else
+      same->second->info.subscribed = info.subscribed;
+  }
+  for (const auto& one : *found) all.push_back(one.info);
+  const auto listed = in_order(std::move(all));
+  slices turn(*options().clock, where_);
+  for (const auto& one : listed) {
+    const auto at = places.find(one.info.name);
+    const bool alive = co_await write_listed(command, choice, one, at != places.end() ? at->second : nullptr);
+    if (!alive) co_return base::fail(base::errc::cancelled);
+    if (turn.is_over()) co_await turn.next();
+  }
+  co_return base::status();
 }
 
 base::task<void> session::run(const wire::list_command& command) {
@@ -187,29 +160,15 @@ base::task<void> session::run(const wire::list_command& command) {
     co_await finish(condition::ok, "", "Listed", true, false);
     co_return;
   }
-  const auto all = co_await all_names(command.lsub || command.select_subscribed);
-  if (!all) {
-    complete(refusal_of(all.error()));
-    co_return;
-  }
-  std::vector<list_matcher> patterns;
-  for (const auto pattern : command.patterns) patterns.emplace_back(command.reference, pattern);
-  std::vector<listed> rows;
-  if (command.lsub)
-    rows = co_await choose_lsub(all->infos, patterns, where_);
+  list_choice choice(command);
+  std::vector<store::mailbox_info> left;
+  auto done = co_await list_own(command, choice, left);
+  if (done) done = co_await list_shared(command, choice, std::move(left));
+  if (lost_) co_return;
+  if (done)
+    co_await finish(condition::ok, "", "Listed", true, false);
   else
-    rows = co_await choose(command, all->infos, patterns, where_);
-  for (const auto& row : rows) {
-    write_row(machine_.output(), command, row);
-    if (row.info == nullptr || !row.info->selectable || row.info->id == 0) continue;
-    const auto at = static_cast<std::size_t>(row.info - all->infos.data());
-    const bool own = at < all->own;
-    const auto& account = own ? account_ : all->shared[at - all->own].first;
-    const auto granted = own ? mail::rights::all : all->shared[at - all->own].second;
-    const bool sent = co_await write_further(command, *row.info, account, granted);
-    if (!sent) co_return;
-  }
-  co_await finish(condition::ok, "", "Listed", true, false);
+    complete(refusal_of(done.error()));
 }
 
 }  // namespace briefwerk::server::imap

@@ -80,7 +80,7 @@ base::task<void> session::run(const wire::multisearch_command& command) {
     if (!alive) co_return;
   }
   if (std::ranges::any_of(sources, [](const auto& one) { return !is_selected_one(one); })) {
-    const auto all = co_await all_names(false);
+    const auto all = co_await all_names();
     if (!all) {
       complete(refusal_of(all.error()));
       co_return;

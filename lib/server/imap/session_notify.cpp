@@ -81,7 +81,7 @@ base::task<base::status> session::begin_notifying(bool tell_status) {
   auto& n = *notify_;
   if (n.others == 0) co_return base::status{};
   listen_to(account_);
-  const auto all = co_await all_names(false);
+  const auto all = co_await all_names();
   if (!all) co_return base::fail(all.error());
   for (const auto& [account, granted] : all->shared) listen_to(account);
   n.names = names_to_tell(*all);
@@ -253,7 +253,7 @@ base::task<bool> session::tell_names() {
       machine_.output().metadata_changed("", changed_entries(before, n.server_noted));
     }
   }
-  const auto all = co_await all_names(false);
+  const auto all = co_await all_names();
   if (!all) co_return true;
   for (const auto& [account, granted] : all->shared) listen_to(account);
   auto now = names_to_tell(*all);
