@@ -8,6 +8,7 @@
 #include <asio/steady_timer.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <thread>
 
 #include "briefwerk/net/io_threads.hpp"
+#include "net/short_wait.hpp"
 
 namespace briefwerk::net {
 
@@ -77,6 +79,17 @@ struct io_thread::impl {
   loop_descriptor signal{context, from_others.signal()};
   std::uint64_t signals = 0;
   void wait_for_others();
+  void serve();  // until the context is stopped
+  bool look_for_work();  // false: there was none for so long that it is better to sleep
+  // Work came from a socket or from another thread: called before it is done.
+  void woken() noexcept {
+    if (!waiting) return;
+    waiting = false;
+    waits.ended(std::chrono::steady_clock::now() - waits_since);
+  }
+  short_wait waits;
+  std::chrono::steady_clock::time_point waits_since;
+  bool waiting = false;
   // Steps of TLS handshakes. One is taken between two looks at the sockets: it costs as much as hundreds of commands,
   // and sessions do not wait for all of a crowd that wants in.
   std::deque<std::move_only_function<void()>> handshakes;

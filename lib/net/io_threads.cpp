@@ -76,9 +76,30 @@ void inbox::run_all() {
 void io_thread::impl::wait_for_others() {
   signal.async_read_some(asio::buffer(&signals, sizeof signals), [this](const std::error_code& error, std::size_t) {
     if (error) return;
+    woken();
     wait_for_others();
     from_others.run_all();
   });
+}
+
+void io_thread::impl::serve() {
+  while (!context.stopped()) {
+    waits_since = std::chrono::steady_clock::now();
+    waiting = true;
+    if (!waits.begins_looking() || !look_for_work()) context.run_one();
+    // A timer, or what this thread had posted: says nothing of who talks to it.
+    if (std::exchange(waiting, false)) waits.ended(short_wait::is_short);
+  }
+}
+
+bool io_thread::impl::look_for_work() {
+  auto now = waits_since;
+  for (;;) {
+    if (context.poll() != 0) return true;
+    const auto looked = std::exchange(now, std::chrono::steady_clock::now());
+    if (!waits.goes_on(now - waits_since, now - looked)) return false;
+    std::this_thread::yield();
+  }
 }
 
 void io_thread::impl::line_up(std::move_only_function<void()> step) {
@@ -132,7 +153,7 @@ std::unique_ptr<base::timer> io_thread::start_timer(std::chrono::nanoseconds del
 
 void io_thread::run() {
   impl_->runs_on = std::this_thread::get_id();
-  impl_->context.run();
+  impl_->serve();
   impl_->runs_on = std::thread::id();
   impl_->context.restart();
 }

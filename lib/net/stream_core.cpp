@@ -89,6 +89,7 @@ void stream_core::wait(bool to_write) {
 }
 
 void stream_core::on_ready(bool to_write, const std::error_code& error) {
+  loop->woken();
   (to_write ? write_wait : read_wait) = false;
   if (closed || error) return;  // close() answers whoever waits
   retry(reader, to_write);
