@@ -245,6 +245,7 @@ void conforms_in_blobs(const factory& make) {
   }
   bodies.push_back(std::string(70u << 20, 'y'));  // larger than a segment
   std::vector<blob_ref> refs;
+  std::vector<bool> compressed;
   for (const auto& body : bodies) {
     auto g = e.begin(body.size());
     REQUIRE(g);
@@ -258,6 +259,7 @@ void conforms_in_blobs(const factory& make) {
     REQUIRE(ref);
     CHECK(*ref);
     refs.push_back(*ref);
+    compressed.push_back(encoded->encoding == blob_encoding::zstd);
     batch b;
     b.put("last", std::string(ref->view()));
     change c{"p", version_of(e, "p"), &b, {}, 0};
@@ -269,11 +271,20 @@ void conforms_in_blobs(const factory& make) {
     auto read = e.read_blob(refs[i]);
     REQUIRE(read);
     CHECK((read->view() == bodies[i]));
+    for (const std::size_t most : {std::size_t{0}, std::size_t{1}, std::size_t{16384}, bodies[i].size() - bodies[i].size() / 3, bodies[i].size(), bodies[i].size() + 1}) {
+      auto beginning = e.read_blob_beginning(refs[i], most);
+      REQUIRE(beginning);
+      CHECK(beginning->size() >= std::min(most, bodies[i].size()));
+      if (compressed[i]) CHECK(beginning->size() == std::min(most, bodies[i].size()));  // no more is held
+      CHECK((beginning->view() == std::string_view(bodies[i]).substr(0, beginning->size())));
+    }
   }
   CHECK(!e.read_blob(blob_ref{}));
+  CHECK(!e.read_blob_beginning(blob_ref{}, 10));
   blob_ref nonsense;
   nonsense.octets.fill('\x7f');
   CHECK(!e.read_blob(nonsense));
+  CHECK(!e.read_blob_beginning(nonsense, 10));
 }
 
 void conforms_in_collection(const factory& make) {

@@ -233,6 +233,12 @@ class engine {
   // The blob's octets, their checksum verified by this call. May block on the disk. not_found: no such blob (any
   // more); corrupt: the stored octets are damaged.
   virtual base::result<octets> read_blob(const blob_ref& ref) const = 0;
+  // The first `most` octets of the blob at least, or all where it has no more; otherwise as read_blob(). For who needs
+  // little of what may be large and compressed.
+  virtual base::result<octets> read_blob_beginning(const blob_ref& ref, std::uint64_t most) const {
+    static_cast<void>(most);
+    return read_blob(ref);
+  }
 
   // Called on a thread of the engine, after views show what was committed. The callback must be cheap (post to an
   // executor), not throw, and not call the engine.

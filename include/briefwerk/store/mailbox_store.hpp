@@ -333,6 +333,11 @@ class mailbox_store {
                                                    std::uint32_t last, const summary_function& f);
   // base::errc::not_found when the message was removed long ago, corrupt when its octets are damaged.
   virtual base::task<base::result<message_octets>> read(blob_ref blob) = 0;
+  // The first `most` octets of it at least, or all where it has no more: a header need not hold a large message.
+  virtual base::task<base::result<message_octets>> read_beginning(blob_ref blob, std::uint64_t most) {
+    static_cast<void>(most);
+    co_return co_await read(blob);
+  }
   // Several at once: out[i] answers blobs[i]. A store whose reads may wait for a disk overrides it, so that they wait
   // together.
   virtual base::task<void> read_all(std::span<const blob_ref> blobs, std::span<base::result<message_octets>> out) {

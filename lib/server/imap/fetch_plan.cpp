@@ -1,6 +1,6 @@
 #include "fetch_plan.hpp"
 
-#include <optional>
+#include <algorithm>
 
 #include "briefwerk/mail/header.hpp"
 #include "briefwerk/mail/summary.hpp"
@@ -43,19 +43,55 @@ bool is_header_selection(section_text text) noexcept {
   return text == section_text::header_fields || text == section_text::header_fields_not;
 }
 
+bool is_header(section_text text) noexcept { return text == section_text::header || is_header_selection(text); }
+
+// The header, or octets from the beginning or behind the header up to a known one.
+bool stands_at_beginning(const wire::fetch_item& item) noexcept {
+  const bool is_section = item.kind == fetch_kind::section || item.kind == fetch_kind::rfc822 ||
+                          item.kind == fetch_kind::rfc822_header || item.kind == fetch_kind::rfc822_text;
+  if (!is_section || !item.part.empty()) return false;
+  return is_header(item.text) || (item.partial && (item.text == section_text::whole || item.text == section_text::text));
+}
+
+std::uint64_t end_of(const wire::partial_range& range) noexcept {
+  return range.offset > UINT64_MAX - range.length ? UINT64_MAX : range.offset + range.length;
+}
+
 }  // namespace
+
+std::optional<std::size_t> header_end(std::string_view beginning) {
+  // The last line may go on.
+  const auto whole = beginning.substr(0, beginning.rfind('\n') + 1);
+  const std::size_t end = header_length(whole);
+  return end < whole.size() ? std::optional(end) : std::nullopt;
+}
 
 fetch_plan::fetch_plan(const wire::fetch_command& command, bool read_only) : command_(command) {
   needs_summary_ = (command.kinds & of_summary) != 0;
   needs_octets_ = (command.kinds & of_octets) != 0;
   if (!needs_octets_) return;
+  beginning_only_ = true;
   sections_.resize(command.items.size());
   for (std::size_t i = 0; i < command.items.size(); ++i) {
     const auto& item = command.items[i];
     if ((wire::bit(item.kind) & of_octets) == 0) continue;
     if (!item.peek && item.kind != fetch_kind::binary_size && !read_only) sets_seen_ = true;
     sections_[i] = section_of(item);
+    beginning_only_ = beginning_only_ && stands_at_beginning(item);
+    if (item.partial && !is_header(item.text)) least_beginning_ = std::max(least_beginning_, end_of(*item.partial));
   }
+}
+
+bool fetch_plan::is_enough(std::string_view beginning) const {
+  const auto header = header_end(beginning);
+  for (const auto& item : command_.items) {
+    if ((wire::bit(item.kind) & of_octets) == 0) continue;
+    if (item.text != section_text::whole && !header) return false;
+    if (is_header(item.text)) continue;
+    const std::uint64_t there = beginning.size() - (item.text == section_text::text ? *header : 0);
+    if (there < end_of(*item.partial)) return false;
+  }
+  return true;
 }
 
 bool fetch_plan::write_index_item(wire::fetch_row& row, const wire::fetch_item& item, const store::message_entry& entry,

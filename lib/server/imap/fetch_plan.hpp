@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,12 @@ class fetch_plan {
   bool needs_summary() const noexcept { return needs_summary_; }
   bool needs_octets() const noexcept { return needs_octets_; }
   bool sets_seen() const noexcept { return sets_seen_; }
+  // What is asked of octets stands at the beginning of each message, or can stand there: see is_enough().
+  bool needs_beginning_only() const noexcept { return beginning_only_; }
+  // At least so many octets of the beginning.
+  std::uint64_t least_beginning() const noexcept { return least_beginning_; }
+  // Whether rows can be written from these first octets of a message as from the whole.
+  bool is_enough(std::string_view beginning) const;
   bool index_only() const noexcept { return !needs_summary_ && !needs_octets_ && !sets_seen_; }
   // A part was asked decoded whose encoding is not known (RFC 3516 §4.3).
   bool met_unknown_encoding() const noexcept { return unknown_encoding_; }
@@ -86,7 +93,12 @@ class fetch_plan {
   bool tree_is_made_ = false;
   std::string scratch_;
   bool needs_summary_ = false, needs_octets_ = false, sets_seen_ = false, unknown_encoding_ = false;
+  bool beginning_only_ = false;
+  std::uint64_t least_beginning_ = 0;
 };
+
+// Where the header ends, if these first octets of a message say so for certain.
+std::optional<std::size_t> header_end(std::string_view beginning);
 
 namespace detail {
 std::string_view part_of_message(const protocol::imap::fetch_item& item, std::string_view whole);

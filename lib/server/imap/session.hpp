@@ -197,6 +197,9 @@ class session final : public watcher {
   base::task<void> set_seen(std::vector<fetch_subject>& batch);
   base::task<void> load_summaries(std::vector<fetch_subject>& batch, fetch_memory& memory);
   base::task<void> load_octets(std::vector<fetch_subject>& batch, fetch_memory& memory);
+  // As much of each message as `is_enough` asks for, `least` octets at first.
+  base::task<void> load_beginnings(std::vector<fetch_subject>& batch, std::uint64_t least,
+                                   std::function<bool(std::string_view)> is_enough);
   base::task<bool> write_rows(fetch_plan& plan, std::vector<fetch_subject>& batch, bool& incomplete);
 
   // Changes (session_store.cpp, session_append.cpp).

@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t first_batch_messages = 16, batch_messages = 256;
 // Octets of messages are read for a batch up to twice what was sent before, but within these.
 constexpr std::uint64_t first_batch_read = 16u << 10, batch_read = 1u << 20;
+// Octets of a large message that are read for what stands at its beginning, and how many times more when these were not
+// enough.
+constexpr std::uint64_t first_beginning = 16u << 10, beginning_growth = 8;
 // Rows of more than these are worth a page.
 constexpr std::size_t few_messages = 8;
 // So many summaries in a row that are not asked for: it is quicker to look for the next one that is.
@@ -214,6 +217,8 @@ base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetc
   batch.reserve(std::min(what.count, first_batch_messages));
   std::size_t most = first_batch_messages, read_so_far = 0, in_a_row = 0;
   std::uint64_t octets_read = 0;
+  const bool by_beginnings = plan.needs_beginning_only();
+  const std::uint64_t least = std::max(first_beginning, plan.least_beginning());
   for (cursor at(what.ranges); !at.at_end();) {
     batch.clear();
     memory.clear();
@@ -223,14 +228,17 @@ base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetc
     while (!at.at_end() && batch.size() < most && octets < most_read) {
       auto subject = subject_at(at.index());
       if (!command.changed_since || subject.modseq > *command.changed_since) {
-        octets += subject.entry->size;
+        octets += by_beginnings ? std::min<std::uint64_t>(subject.entry->size, least) : subject.entry->size;
         batch.push_back(std::move(subject));
       }
       at.advance_to(at.index() + 1);
     }
     read_so_far += batch.size();
     most = std::clamp(read_so_far / 8, first_batch_messages, batch_messages);
-    co_await load_octets(batch, memory);
+    if (by_beginnings)
+      co_await load_beginnings(batch, least, [&](std::string_view beginning) { return plan.is_enough(beginning); });
+    else
+      co_await load_octets(batch, memory);
     if (plan.needs_summary()) co_await load_summaries(batch, memory);
     if (plan.sets_seen()) co_await set_seen(batch);
     const bool sent = co_await write_rows(plan, batch, incomplete);
@@ -295,7 +303,7 @@ base::task<void> session::load_summaries(std::vector<fetch_subject>& batch, fetc
   for (auto& subject : batch) {
     if (!subject.summary.empty() || subject.missing) continue;
     store::message_octets octets = subject.octets;
-    if (octets.view().empty()) {
+    if (octets.size() < subject.entry->size) {
       auto read = co_await mail().read(subject.entry->blob);
       if (!read) {
         subject.missing = true;
@@ -317,6 +325,20 @@ base::task<void> session::load_octets(std::vector<fetch_subject>& batch, fetch_m
       batch[i].octets = std::move(*memory.octets[i]);
     else
       batch[i].missing = true;
+  }
+}
+
+base::task<void> session::load_beginnings(std::vector<fetch_subject>& batch, std::uint64_t least,
+                                          std::function<bool(std::string_view)> is_enough) {
+  for (auto& subject : batch) {
+    for (std::uint64_t most = std::max(least, first_beginning);; most *= beginning_growth) {
+      auto octets = co_await mail().read_beginning(subject.entry->blob, most);
+      subject.missing = !octets;
+      if (!octets) break;
+      subject.octets = std::move(*octets);
+      const std::string_view known = subject.octets.view();
+      if (known.size() < most || known.size() >= subject.entry->size || is_enough(known)) break;
+    }
   }
 }
 

@@ -152,7 +152,10 @@ base::task<void> session::judge_batch(search_plan& plan, std::vector<fetch_subje
     co_await judge_loaded(plan, search_stage::summary, batch, hits);
   }
   if (batch.empty() || plan.last_stage() <= search_stage::summary) co_return;
-  co_await load_octets(batch, memory);
+  if (plan.last_stage() == search_stage::header)
+    co_await load_beginnings(batch, 0, [](std::string_view beginning) { return header_end(beginning).has_value(); });
+  else
+    co_await load_octets(batch, memory);
   co_await judge_loaded(plan, search_stage::header, batch, hits);
   if (plan.last_stage() == search_stage::body) co_await judge_loaded(plan, search_stage::body, batch, hits);
 }

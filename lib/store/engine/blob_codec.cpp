@@ -2,6 +2,9 @@
 
 #include <zstd.h>
 
+#include <new>
+#include <span>
+
 #include "briefwerk/base/limits.hpp"
 
 namespace briefwerk::store {
@@ -71,8 +74,39 @@ bool blob_codec::compress(const blob_parts& parts, encoded_blob& blob) {
   return true;
 }
 
-base::result<octets> blob_codec::decompress(std::string_view stored, std::uint64_t raw_size) {
+namespace {
+
+struct decompression_end {
+  void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
+};
+
+// Block by block until `raw` is full. False: there are not so many octets, or what is stored is no frame.
+bool decompress_beginning(std::string_view stored, std::span<char> raw) {
+  const std::unique_ptr<ZSTD_DCtx, decompression_end> context(ZSTD_createDCtx());
+  if (!context) throw std::bad_alloc();
+  // The window is as long as the message; what is not written of it takes no memory.
+  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound);
+  ZSTD_outBuffer out{raw.data(), raw.size(), 0};
+  ZSTD_inBuffer in{stored.data(), stored.size(), 0};
+  while (out.pos < out.size) {
+    const std::size_t before = out.pos + in.pos;
+    const std::size_t left = ZSTD_decompressStream(context.get(), &out, &in);
+    if (ZSTD_isError(left) != 0) return false;
+    if (out.pos < out.size && (left == 0 || out.pos + in.pos == before)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+base::result<octets> blob_codec::decompress(std::string_view stored, std::uint64_t raw_size, std::uint64_t most) {
   if (raw_size > base::limits::store_blob) return base::fail(base::errc::corrupt);
+  if (most < raw_size) {
+    auto beginning = std::make_shared_for_overwrite<char[]>(most);
+    if (!decompress_beginning(stored, {beginning.get(), most})) return base::fail(base::errc::corrupt);
+    const std::string_view view(beginning.get(), most);
+    return octets(std::shared_ptr<const void>(std::move(beginning)), view);
+  }
   auto raw = std::make_shared_for_overwrite<char[]>(raw_size);
   const std::size_t size = ZSTD_decompress(raw.get(), raw_size, stored.data(), stored.size());
   if (ZSTD_isError(size) != 0 || size != raw_size) return base::fail(base::errc::corrupt);

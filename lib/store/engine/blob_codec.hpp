@@ -24,7 +24,8 @@ class blob_codec {
   base::result<encoded_blob> encode(const blob_parts& parts);
 
   // corrupt: not `raw_size` octets, compressed. Never takes more memory than raw_size and zstd's window of it.
-  static base::result<octets> decompress(std::string_view stored, std::uint64_t raw_size);
+  // The first `most` octets, or all; holds no more than what it answers.
+  static base::result<octets> decompress(std::string_view stored, std::uint64_t raw_size, std::uint64_t most = UINT64_MAX);
 
  private:
   struct context_end {

@@ -293,7 +293,7 @@ base::status journal::take_back(std::error_code why) {
   return base::fail(failed_ ? make_error_code(base::errc::unavailable) : why);
 }
 
-base::result<octets> journal::read(const blob_ref& ref) {
+base::result<octets> journal::read(const blob_ref& ref, std::uint64_t most) {
   const blob_place place = from_blob_ref(ref);
   const std::uint64_t at = std::uint64_t{place.unit} * offset_unit;
   const auto s = segments_.find(place.segment);
@@ -311,7 +311,7 @@ base::result<octets> journal::read(const blob_ref& ref) {
     return base::fail(base::errc::corrupt);
   const std::string_view stored = all.substr(record_header_size, header->size);
   if (base::crc32c(stored, view->salt) != header->checksum) return base::fail(base::errc::corrupt);
-  if (header->encoding == blob_encoding::zstd) return blob_codec::decompress(stored, header->raw_size);
+  if (header->encoding == blob_encoding::zstd) return blob_codec::decompress(stored, header->raw_size, most);
   return octets(std::shared_ptr<const void>(std::move(view->octets)), stored);
 }
 

@@ -52,7 +52,8 @@ class journal {
   // Set when a failed write or sync left it unknown what is on the disk: nothing more is written.
   bool failed() const noexcept { return failed_; }
 
-  base::result<octets> read(const blob_ref& ref);
+  // At least the first `most` octets, or all; the checksum of all that is stored is verified.
+  base::result<octets> read(const blob_ref& ref, std::uint64_t most = UINT64_MAX);
 
   // Frees blobs of groups before `until` (all of which the index has flushed) that `live` does not hold, if `dead`
   // finds them ripe. One thread at a time; beside readers and the writer.

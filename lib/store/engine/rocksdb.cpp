@@ -130,6 +130,9 @@ class rocksdb_engine final : public engine {
   }
 
   base::result<octets> read_blob(const blob_ref& ref) const override { return journal_->read(ref); }
+  base::result<octets> read_blob_beginning(const blob_ref& ref, std::uint64_t most) const override {
+    return journal_->read(ref, most);
+  }
 
   subscription watch(std::string_view partition, watch_function changed) override {
     return watchers_.add(partition, std::move(changed));

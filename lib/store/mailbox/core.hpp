@@ -42,6 +42,11 @@ struct store_core {
     co_return co_await threads.ask<base::result<octets>>([&] { return where.read_blob(ref); });
   }
 
+  base::task<base::result<octets>> read_blob_beginning(blob_ref ref, std::uint64_t most) {
+    if (options.read_inline) co_return where.read_blob_beginning(ref, most);
+    co_return co_await threads.ask<base::result<octets>>([&] { return where.read_blob_beginning(ref, most); });
+  }
+
   static committer::options commit_options(const local_store_options& settings) {
     committer::options o = settings.commit;
     if (o.figures == nullptr) o.figures = settings.figures;

@@ -440,6 +440,10 @@ base::task<base::result<message_octets>> engine_mailbox_store::read(blob_ref blo
   co_return co_await core_.read_blob(blob);
 }
 
+base::task<base::result<message_octets>> engine_mailbox_store::read_beginning(blob_ref blob, std::uint64_t most) {
+  co_return co_await core_.read_blob_beginning(blob, most);
+}
+
 base::task<base::result<std::optional<mail::uid_set>>> engine_mailbox_store::expunged_since(account_id account,
                                                                                             mailbox_id mailbox,
                                                                                             std::uint64_t modseq) {
