@@ -168,4 +168,54 @@ TEST_CASE("committer: those who come while one writes alone wait their turn") {
   CHECK(count_of(*bottom, "a") == 3 * rounds);
 }
 
+TEST_CASE("committer: what is prepared while the disk writes, by who is alone in a group only") {
+  const auto bottom = make_memory_engine();
+  committer c(*bottom, {.longest_on_asking_thread = 1h});
+  std::thread::id where, prepared_on;
+  int prepared = 0;
+  const auto with_meanwhile = [&](bool brief) {
+    auto work = add_one("a", where, brief);
+    work.meanwhile = [&] {
+      ++prepared;
+      prepared_on = std::this_thread::get_id();
+    };
+    return work;
+  };
+  for (int i = 1; i <= 100; ++i) {
+    REQUIRE(base::sync_wait(c.commit(with_meanwhile(i % 3 != 0))));
+    CHECK(prepared == i);
+    CHECK(prepared_on == where);
+  }
+  CHECK(count_of(*bottom, "a") == 100);
+
+  // Nothing is written, so nothing is prepared.
+  transaction failing;
+  failing.meanwhile = [&] { ++prepared; };
+  failing.write("a", [](const view&, std::span<const blob_ref>, batch&) -> base::status {
+    return base::fail(base::errc::limit_exceeded);
+  });
+  CHECK_FALSE(base::sync_wait(c.commit(std::move(failing))));
+  CHECK(prepared == 100);
+
+  // Two in one group: the first holds the commit thread until both of the others wait.
+  std::atomic<int> waiting{0}, done{0}, in_groups{0};
+  transaction first;
+  first.write("b", [&](const view&, std::span<const blob_ref>, batch& out) -> base::status {
+    while (waiting < 2) std::this_thread::yield();
+    out.put("n", "1");
+    return {};
+  });
+  const auto count = [&](const base::result<receipt>& r) { done += r ? 1 : 0; };
+  c.submit(std::move(first), count);
+  for (int i = 0; i < 2; ++i) {
+    auto work = add_one("a", where, false);
+    work.meanwhile = [&] { ++in_groups; };
+    c.submit(std::move(work), count);
+    ++waiting;
+  }
+  while (done < 3) std::this_thread::yield();
+  CHECK(in_groups == 0);
+  CHECK(count_of(*bottom, "a") == 102);
+}
+
 }  // namespace

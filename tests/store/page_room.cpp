@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -46,6 +48,48 @@ TEST_CASE("page room: pages lie side by side, keep it, and may be more than it w
   CHECK(copy.get_allocator().resource() == std::pmr::get_default_resource());
   std::thread([last = std::move(all)] {}).join();
   CHECK(copy[3].uid == 4);
+}
+
+TEST_CASE("snapshot: pages that took the place of others, wherever they stand, and what is shared with the one before") {
+  constexpr std::size_t pages = 100;
+  std::vector<std::shared_ptr<const mailbox_snapshot::page>> all;
+  for (std::uint32_t i = 0; i < pages; ++i) all.push_back(share(numbered(i * full + 1, std::pmr::get_default_resource())));
+  auto before = std::make_unique<mailbox_snapshot>();
+  before->set_pages(all);
+  const std::vector<std::size_t> places[] = {{0}, {99}, {31, 32}, {0, 1, 31, 64, 96, 99}, {}};
+  for (const auto& replaced : places) {
+    CAPTURE(replaced.size());
+    std::vector<mailbox_snapshot::replacement> others;
+    for (const auto place : replaced) {
+      auto entries = *all[place];
+      for (auto& entry : entries) entry.flags = 1;
+      others.emplace_back(place, share(std::move(entries)));
+    }
+    mailbox_snapshot after;
+    after.set_pages(*before, others);
+    REQUIRE(after.pages().size() == pages);
+    CHECK(after.count() == pages * full);
+    for (std::size_t i = 0; i < pages; ++i) {
+      const bool other = std::ranges::find(replaced, i) != replaced.end();
+      CHECK(after.page_start(i) == i * full);
+      CHECK((after.pages()[i] == before->pages()[i]) == !other);
+      CHECK(after.shared_page(i).get() == after.pages()[i]);
+      CHECK(after.at(i * full + 5).flags == (other ? 1 : 0));
+      CHECK(after.find(static_cast<std::uint32_t>(i * full + 6)) == &after.at(i * full + 5));
+      CHECK(before->at(i * full + 5).flags == 0);
+    }
+  }
+  // Pages live as long as anything that shows them.
+  mailbox_snapshot last;
+  last.set_pages(*before, {});
+  const std::weak_ptr<const mailbox_snapshot::page> one = all[70];
+  all.clear();
+  before.reset();
+  CHECK(last.at(70 * full).uid == 70 * full + 1);
+  CHECK_FALSE(one.expired());
+  last = {};
+  CHECK(one.expired());
+  CHECK(last.count() == 0);
 }
 
 }  // namespace

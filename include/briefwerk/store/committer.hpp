@@ -36,6 +36,11 @@ struct transaction {
   std::vector<step> steps;
   // Reads and writes a few rows only: commit() may do it on the asking thread when nobody else writes.
   bool brief = false;
+  // Called, on the thread of the steps and after them, while the disk writes, when the transaction is alone in its group: the
+  // version that it makes is then the one before and these steps, and what follows from that can be prepared. What it prepared
+  // counts only when the commit succeeds. Like the steps it may run again, and must be quick and not throw; it may not use the
+  // engine.
+  std::function<void()> meanwhile;
 
   transaction& write(std::string partition, change_function apply) {
     steps.push_back({std::move(partition), std::move(apply)});

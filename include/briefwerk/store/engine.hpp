@@ -167,11 +167,13 @@ class group {
   virtual base::result<blob_ref> place(const encoded_blob& blob) = 0;
   // Makes the blobs placed and the changes durable with one sync, publishes the new versions to watchers, and fills
   // in each change's answers. After conflicts it may be called again, with new changes made from new views.
+  // `meanwhile`, when given, is called once while the disk writes (or before): for what is to be done in any case and needs no
+  // answer. It must be quick, not throw, and not call the engine.
   //   no_space: nothing was written, and it may be tried again when there is space.
   //   conflict: as above.
   //   any other error: unknown whether the change survives; the engine refuses commits until it is reopened
   //   (a disk that failed a sync may have dropped the data, so no later success can be believed).
-  virtual void commit(std::span<change> changes) = 0;
+  virtual void commit(std::span<change> changes, const std::function<void()>& meanwhile = {}) = 0;
 };
 
 // While it lives, the callback is called. After the destructor has returned it neither runs nor will run.

@@ -80,10 +80,11 @@ class mailbox_snapshot {
   std::uint32_t unseen = 0, deleted = 0;  // messages without \Seen; with \Deleted
   std::vector<std::string> keywords;      // name of slot i, flag bit 16 + i
 
-  std::size_t count() const noexcept { return starts_.empty() ? 0 : starts_.back(); }
-  // Pages in ascending order; page i holds the sequence numbers page_start(i) + 1 … page_start(i) + its size.
-  std::span<const std::shared_ptr<const page>> pages() const noexcept { return pages_; }
-  std::size_t page_start(std::size_t i) const noexcept { return i == 0 ? 0 : starts_[i - 1]; }
+  std::size_t count() const noexcept { return starts_ && !starts_->empty() ? starts_->back() : 0; }
+  // Pages in ascending order; page i holds the sequence numbers page_start(i) + 1 … page_start(i) + its size. They live as
+  // long as this; a page that a later snapshot shares is the same object there.
+  std::span<const page* const> pages() const noexcept { return pages_; }
+  std::size_t page_start(std::size_t i) const noexcept { return i == 0 ? 0 : (*starts_)[i - 1]; }
   // index = sequence number - 1, below count().
   const message_entry& at(std::size_t index) const noexcept;
   // The index of the first message whose uid is not below `uid`; count() when there is none.
@@ -95,13 +96,19 @@ class mailbox_snapshot {
 
   // For implementations, before the snapshot is shared.
   void set_pages(std::vector<std::shared_ptr<const page>> pages);
+  const std::shared_ptr<const page>& shared_page(std::size_t i) const noexcept { return (*owners_[i / block_size])[i % block_size]; }
   // The pages of `before`, but for some (by their place, ascending) in whose stead others of the same size stand.
   using replacement = std::pair<std::size_t, std::shared_ptr<const page>>;
   void set_pages(const mailbox_snapshot& before, std::span<replacement> others);
 
  private:
-  std::vector<std::shared_ptr<const page>> pages_;
-  std::vector<std::uint32_t> starts_;  // running totals, one a page
+  // Snapshots share the pages in blocks: a change of one flag in a large mailbox would otherwise count a reference to each page.
+  static constexpr std::size_t block_size = 32;
+  using block = std::array<std::shared_ptr<const page>, block_size>;
+
+  std::vector<const page*> pages_;
+  std::vector<std::shared_ptr<const block>> owners_;
+  std::shared_ptr<const std::vector<std::uint32_t>> starts_;  // running totals, one a page
 };
 using snapshot_ptr = std::shared_ptr<const mailbox_snapshot>;
 

@@ -73,7 +73,7 @@ class ascending_finder {
   }
 
  private:
-  std::span<const std::shared_ptr<const store::mailbox_snapshot::page>> pages_;
+  std::span<const store::mailbox_snapshot::page* const> pages_;
   std::size_t at_ = 0;
 };
 

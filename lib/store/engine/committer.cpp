@@ -174,7 +174,8 @@ class group_work {
     for (auto& [name, part] : parts_)
       if (!part.committed && !part.now->written().empty())
         changes.push_back({name, part.now->version(), &part.now->written(), {}, 0});
-    g.commit(changes);
+    const bool alone = members_.size() == 1;
+    g.commit(changes, alone ? members_.front().what.meanwhile : nullptr);
     bool again = false;
     std::unordered_map<std::string_view, std::error_code> failed;
     for (const change& c : changes) {

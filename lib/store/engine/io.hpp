@@ -25,6 +25,8 @@ class io_file {
   // May write less than asked (at least one octet).
   virtual base::result<std::size_t> write_at(std::span<const iovec> pieces, std::uint64_t offset) = 0;
   virtual base::status sync() = 0;  // fdatasync
+  // A hint: sync() will be called soon, and the disk may begin with these octets. Does not wait; what fails, sync() answers.
+  virtual void start_write(std::uint64_t, std::uint64_t) {}
   virtual base::status truncate(std::uint64_t size) = 0;
   virtual base::status punch(std::uint64_t offset, std::uint64_t size) = 0;
   virtual base::result<std::uint64_t> size() = 0;

@@ -237,7 +237,7 @@ base::result<blob_ref> journal::place(const encoded_blob& blob) {
   return to_blob_ref({next_.segment, static_cast<std::uint32_t>(at / offset_unit), header.size, checksum});
 }
 
-base::status journal::commit(std::string_view batch_payload) {
+base::status journal::commit(std::string_view batch_payload, const std::function<void()>& meanwhile) {
   if (failed_) return base::fail(base::errc::unavailable);
   if (batch_payload.size() > base::limits::store_blob) return base::fail(base::errc::limit_exceeded);
   record_header header;
@@ -248,6 +248,10 @@ base::status journal::commit(std::string_view batch_payload) {
   zeros_.claim(end);
   const base::status written = write_pieces();
   if (!written) return take_back(written.error());
+  if (meanwhile) {
+    file_->start_write(next_.offset, pending_);
+    meanwhile();
+  }
   const base::status synced = file_->sync();
   if (!synced) {
     // The kernel reports a failed write-back once and may then call the pages clean: no later success of this file

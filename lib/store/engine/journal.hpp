@@ -5,6 +5,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,7 +46,9 @@ class journal {
   // The writer's side: begin, place…, commit or drop.
   base::status begin(std::uint64_t octets);  // may start a new segment, when about so much does not fit any more
   base::result<blob_ref> place(const encoded_blob& blob);
-  base::status commit(std::string_view batch_payload);  // durable when it answers success
+  // Durable when it answers success. Calls `meanwhile` between the write and the end of the sync: the disk has begun by then,
+  // and so long the processor has nothing else to do. Not called when nothing could be written.
+  base::status commit(std::string_view batch_payload, const std::function<void()>& meanwhile = {});
   void drop();
   std::uint64_t pending() const noexcept { return pending_; }  // octets placed and not committed
   journal_position next() const noexcept { return next_; }

@@ -217,7 +217,10 @@ class memory_engine final : public engine {
       placed_.push_back(ref);
       return ref;
     }
-    void commit(std::span<change> changes) override { in_.commit(changes); }
+    void commit(std::span<change> changes, const std::function<void()>& meanwhile) override {
+      if (meanwhile && !changes.empty()) meanwhile();
+      in_.commit(changes);
+    }
 
    private:
     memory_engine& in_;

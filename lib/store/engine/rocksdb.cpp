@@ -159,8 +159,8 @@ class rocksdb_engine final : public engine {
     open_group(const open_group&) = delete;
     ~open_group() override { in_.journal_->drop(); }
     base::result<blob_ref> place(const encoded_blob& blob) override { return in_.journal_->place(blob); }
-    void commit(std::span<change> changes) override {
-      if (!changes.empty() && in_.check(changes)) in_.commit(changes);
+    void commit(std::span<change> changes, const std::function<void()>& meanwhile) override {
+      if (!changes.empty() && in_.check(changes)) in_.commit(changes, meanwhile);
     }
 
    private:
@@ -184,7 +184,7 @@ class rocksdb_engine final : public engine {
   base::status open_index(const std::string& path, std::string& why);
   base::status open_journal(const std::string& path, std::string& why);
   bool check(std::span<change> changes) const;
-  void commit(std::span<change> changes);
+  void commit(std::span<change> changes, const std::function<void()>& meanwhile);
   // `changes`: what the group was made of; empty where nobody knows any more.
   base::status apply(unapplied_group& g, std::span<const change> changes);
   base::status recover();
@@ -275,20 +275,22 @@ bool rocksdb_engine::check(std::span<change> changes) const {
   return false;
 }
 
-void rocksdb_engine::commit(std::span<change> changes) {
+void rocksdb_engine::commit(std::span<change> changes, const std::function<void()>& meanwhile) {
   const auto fail_all = [&](std::error_code why) {
     for (change& c : changes) c.outcome = why;
   };
   auto g = std::make_unique<unapplied_group>();
   g->version = journal_->next().group;
-  for (const change& c : changes) {
-    g->partitions.emplace_back(c.partition);
-    for (const auto& [key, value] : c.writes->writes()) add_row(g->writes, c.partition, key, value);
-  }
   const std::string payload = journal_format::write_batch(changes);
   const std::uint64_t octets = journal_->pending() + payload.size();
   const auto begin = std::chrono::steady_clock::now();
-  const base::status durable = journal_->commit(payload);
+  const base::status durable = journal_->commit(payload, [&] {
+    for (const change& c : changes) {
+      g->partitions.emplace_back(c.partition);
+      for (const auto& [key, value] : c.writes->writes()) add_row(g->writes, c.partition, key, value);
+    }
+    if (meanwhile) meanwhile();
+  });
   if (!durable) {
     log_.log(base::log_level::error, "store.journal.failed",
              {{"reason", durable.error().message()}, {"reopen", journal_->failed()}});

@@ -69,15 +69,18 @@ base::status rename_with_children(account_writer& account, const name_record& re
 
 }  // namespace
 
-base::task<base::status> engine_mailbox_store::change_account(const std::string& partition, const change& f,
-                                                            bool brief) {
-  const auto apply = [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+change_function engine_mailbox_store::step_of(const std::string& partition, const change& f) {
+  return [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
     account_writer account(now, partition, core_.report, out, core_.seconds());
     if (auto done = f(account); !done) return done;
     account.finish();
     return {};
   };
-  co_return co_await core_.commit(partition, apply, brief);
+}
+
+base::task<base::status> engine_mailbox_store::change_account(const std::string& partition, const change& f,
+                                                            bool brief) {
+  co_return co_await core_.commit(partition, step_of(partition, f), brief);
 }
 
 base::task<base::status> engine_mailbox_store::create_account(account_id account) {

@@ -244,16 +244,27 @@ base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
     std::optional<std::uint64_t> unchanged_since) {
   flags_changed answer;
   const std::string partition = keys::partition(account);
+  // A keyword may look through the whole mailbox for a slot.
+  const bool brief = uids.size() <= few_messages && flags.keywords.empty();
+  // Of a brief change, as it was made: from which version, and what it left. The snapshot that this gives is made while the disk
+  // writes, and is there when the commit is.
+  struct {
+    version_number before = 0;
+    head_record head;
+    std::vector<changed_page> pages;
+    std::optional<loaded_snapshot> after;
+  } made;
   const auto policy = how == flag_change::remove ? mailbox_editor::keywords::known : mailbox_editor::keywords::all;
-  const auto apply = [&](account_writer& writer) -> base::status {
+  const change apply = [&](account_writer& writer) -> base::status {
     answer = {};
+    made = {};
     auto head = require_head(writer.read(), mailbox);
     if (!head) return base::fail(head.error());
     mailbox_editor box(writer, mailbox, std::move(*head));
     auto bits = box.bits(flags, policy);
     if (!bits) return base::fail(bits.error());
     bool changes = false;
-    const auto edited = box.change_states(uids, [&](message_state& state) {
+    const auto one = [&](message_state& state) {
       if (unchanged_since && state.modseq > *unchanged_since) {
         answer.modified.push_back(state.uid);
         return false;
@@ -264,14 +275,28 @@ base::task<base::result<flags_changed>> engine_mailbox_store::change_flags(
       state.flags = after;
       changes = true;
       return true;
-    });
+    };
+    const auto edited = box.change_states(uids, one, brief ? &made.pages : nullptr);
     if (!edited || !changes) return edited;
-    return box.finish();
+    if (auto finished = box.finish(); !finished) return finished;
+    made.before = writer.read().now().version();
+    made.head = box.head();
+    return {};
   };
-  // A keyword may look through the whole mailbox for a slot.
-  const bool brief = uids.size() <= few_messages && flags.keywords.empty();
-  const auto done = co_await change_account(partition, apply, brief);
+  transaction work;
+  work.brief = brief;
+  work.write(partition, step_of(partition, apply));
+  if (brief) {
+    work.meanwhile = [&] {
+      if (made.pages.empty()) return;
+      const auto cached = cache_.get(partition, mailbox);
+      if (cached && cached->version == made.before)
+        made.after = with_changed_flags(mailbox, made.head, cached->loaded, made.pages);
+    };
+  }
+  const auto done = co_await core_.writer.commit(std::move(work));
   if (!done) co_return base::fail(done.error());
+  if (made.after) cache_.put(partition, mailbox, {std::move(*made.after), done->versions.front()});
   auto after = co_await snapshot(std::move(account), mailbox);
   if (!after) co_return base::fail(after.error());
   answer.after = std::move(*after);

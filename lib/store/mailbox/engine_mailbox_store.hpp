@@ -81,6 +81,8 @@ class engine_mailbox_store final : public mailbox_store {
 
  private:
   using change = std::function<base::status(account_writer& account)>;
+  // `f` as a step of a transaction; both arguments must outlive it.
+  change_function step_of(const std::string& partition, const change& f);
   // Runs `f` as one step; `f` may run again. `brief` as in transaction.
   base::task<base::status> change_account(const std::string& partition, const change& f, bool brief = false);
   base::task<base::status> room_for_name(const std::string& partition, char kind);

@@ -129,13 +129,15 @@ base::result<std::uint32_t> mailbox_editor::append(message_entry entry, std::str
   return entry.uid;
 }
 
-base::status mailbox_editor::change_states(const mail::uid_set& uids, const state_function& f) {
+base::status mailbox_editor::change_states(const mail::uid_set& uids, const state_function& f,
+                                           std::vector<changed_page>* changed) {
   const std::uint32_t tail_page = page_of(opened_uid_next_);
   selection wanted(&uids);
   const auto one = [&](std::uint32_t number, page_states states) -> base::status {
     if (!change(states, wanted, f)) return {};
     touched(number);
     account_.out().put(keys::of_mailbox(keys::states, id_, number), encode_states(states));
+    if (changed != nullptr) changed->push_back({number, std::move(states)});
     return {};
   };
   const auto at_tail = each_interval(
@@ -147,6 +149,7 @@ base::status mailbox_editor::change_states(const mail::uid_set& uids, const stat
   if (!change(states, wanted, f)) return {};
   touched(tail_page);
   apply_states(states, tail_);
+  if (changed != nullptr) changed->push_back({tail_page, std::move(states)});
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/mailbox/account_writer.hpp"
+#include "store/mailbox/snapshots.hpp"
 
 namespace briefwerk::store {
 
@@ -33,7 +34,9 @@ class mailbox_editor {
 
   // Calls `f` for each message of `uids`, ascending; true: it changed the flags. What it sets beside them is not taken.
   using state_function = std::function<bool(message_state& state)>;
-  base::status change_states(const mail::uid_set& uids, const state_function& f);
+  // The pages that changed are put into `changed`, when given.
+  base::status change_states(const mail::uid_set& uids, const state_function& f,
+                             std::vector<changed_page>* changed = nullptr);
 
   // Calls `f` for each message of `uids`, ascending; true: the message goes. Quota is not touched.
   using entry_function = std::function<bool(const message_entry& entry)>;

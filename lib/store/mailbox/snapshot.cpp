@@ -36,7 +36,7 @@ const std::error_category& store_category() noexcept {
 }
 
 const message_entry& mailbox_snapshot::at(std::size_t index) const noexcept {
-  const auto in = std::upper_bound(starts_.begin(), starts_.end(), index) - starts_.begin();
+  const auto in = std::upper_bound(starts_->begin(), starts_->end(), index) - starts_->begin();
   const auto i = static_cast<std::size_t>(in);
   return (*pages_[i])[index - page_start(i)];
 }
@@ -77,23 +77,41 @@ opened_mailbox opened(snapshot_ptr messages) {
 }
 
 void mailbox_snapshot::set_pages(std::vector<std::shared_ptr<const page>> pages) {
-  pages_ = std::move(pages);
-  starts_.clear();
-  starts_.reserve(pages_.size());
+  pages_.clear();
+  pages_.reserve(pages.size());
+  std::vector<std::uint32_t> starts;
+  starts.reserve(pages.size());
   std::uint32_t total = 0;
-  for (const auto& p : pages_) starts_.push_back(total += static_cast<std::uint32_t>(p->size()));
+  for (const auto& p : pages) {
+    pages_.push_back(p.get());
+    starts.push_back(total += static_cast<std::uint32_t>(p->size()));
+  }
+  starts_ = std::make_shared<const std::vector<std::uint32_t>>(std::move(starts));
+  owners_.clear();
+  owners_.reserve(pages.size() / block_size + 1);
+  for (std::span<std::shared_ptr<const page>> rest = pages; !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), block_size));
+    rest = rest.subspan(some.size());
+    const auto made = std::make_shared<block>();
+    std::ranges::move(some, made->begin());
+    owners_.push_back(made);
+  }
 }
 
 void mailbox_snapshot::set_pages(const mailbox_snapshot& before, std::span<replacement> others) {
-  pages_.reserve(before.pages_.size());
-  auto next = others.begin();
-  for (std::size_t i = 0; i < before.pages_.size(); ++i) {
-    if (next == others.end() || next->first != i)
-      pages_.push_back(before.pages_[i]);
-    else
-      pages_.push_back(std::move((next++)->second));
-  }
+  pages_ = before.pages_;
+  owners_ = before.owners_;
   starts_ = before.starts_;
+  while (!others.empty()) {
+    const std::size_t number = others.front().first / block_size;
+    const auto made = std::make_shared<block>(*owners_[number]);
+    for (; !others.empty() && others.front().first / block_size == number; others = others.subspan(1)) {
+      auto& [place, other] = others.front();
+      pages_[place] = other.get();
+      (*made)[place % block_size] = std::move(other);
+    }
+    owners_[number] = made;
+  }
 }
 
 }  // namespace briefwerk::store

@@ -59,8 +59,7 @@ base::status read_pages(const account_reader& read, mailbox_id id, std::span<con
 // The place of the first page whose number is not below `number`.
 std::size_t lower_place(const mailbox_snapshot& s, std::uint32_t number) {
   const auto pages = s.pages();
-  const auto at =
-      std::ranges::lower_bound(pages, number, {}, [](const page_ptr& p) { return page_of(p->front().uid); });
+  const auto at = std::ranges::lower_bound(pages, number, {}, [](const auto* p) { return page_of(p->front().uid); });
   return static_cast<std::size_t>(at - pages.begin());
 }
 
@@ -68,7 +67,7 @@ std::size_t lower_place(const mailbox_snapshot& s, std::uint32_t number) {
 const mailbox_snapshot::page* page_numbered(const mailbox_snapshot& s, std::uint32_t number) {
   const std::size_t place = lower_place(s, number);
   const bool found = place < s.pages().size() && page_of(s.pages()[place]->front().uid) == number;
-  return found ? s.pages()[place].get() : nullptr;
+  return found ? s.pages()[place] : nullptr;
 }
 
 // A finished page, whose uids never come back: where they are the same as before, only flags changed.
@@ -158,12 +157,13 @@ base::result<std::optional<std::vector<page_interval>>> changed_pages(const acco
 }
 
 // The old pages, but those of `replaced`, for which `fresh` stands.
-std::vector<page_ptr> merge(std::span<const page_ptr> old, std::span<const page_interval> replaced,
+std::vector<page_ptr> merge(const mailbox_snapshot& old, std::span<const page_interval> replaced,
                             const std::vector<numbered_page>& fresh) {
   std::vector<page_ptr> pages;
-  pages.reserve(old.size() + fresh.size());
+  pages.reserve(old.pages().size() + fresh.size());
   auto next = fresh.begin();
-  for (const page_ptr& page : old) {
+  for (std::size_t i = 0; i < old.pages().size(); ++i) {
+    const page_ptr& page = old.shared_page(i);
     const std::uint32_t number = page_of(page->front().uid);
     while (!replaced.empty() && replaced.front().last < number) replaced = replaced.subspan(1);
     if (!replaced.empty() && replaced.front().first <= number) continue;
@@ -231,10 +231,27 @@ base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_read
   if (auto others = replacements(old, reread, fresh))
     snapshot->set_pages(old, *others);
   else
-    snapshot->set_pages(merge(old.pages(), reread, fresh));
+    snapshot->set_pages(merge(old, reread, fresh));
   auto made = finish(read, head, std::move(snapshot));
   if (!made) return base::fail(made.error());
   return std::optional(std::move(*made));
+}
+
+std::optional<loaded_snapshot> with_changed_flags(mailbox_id id, const head_record& head, const loaded_snapshot& before,
+                                                  std::span<const changed_page> pages) {
+  const mailbox_snapshot& old = *before.snapshot;
+  if (old.uid_validity != head.uid_validity || old.uid_next != head.uid_next || old.count() != head.messages)
+    return std::nullopt;
+  std::vector<mailbox_snapshot::replacement> others;
+  for (const changed_page& changed : pages) {
+    const auto* const page = page_numbered(old, changed.number);
+    auto fresh = page == nullptr ? nullptr : with_states(*page, changed.states, nullptr);
+    if (!fresh) return std::nullopt;
+    others.emplace_back(lower_place(old, changed.number), std::move(fresh));
+  }
+  auto made = with_counters(id, head);
+  made->set_pages(old, others);
+  return loaded_snapshot{std::move(made), head.changes};
 }
 
 std::optional<snapshot_cache::entry> snapshot_cache::get(std::string_view partition, mailbox_id id) {

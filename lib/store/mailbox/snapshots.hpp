@@ -6,6 +6,7 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,17 @@ base::result<loaded_snapshot> load_snapshot(const account_reader& read, mailbox_
 base::result<std::optional<loaded_snapshot>> refresh_snapshot(const account_reader& read, mailbox_id id,
                                                               const head_record& head, const loaded_snapshot& before,
                                                               std::size_t most_pages);
+
+// A page whose messages have other flags than before.
+struct changed_page {
+  std::uint32_t number = 0;
+  page_states states;
+};
+
+// What `before` becomes by one change of flags, without reading: `head` and the pages are as the change left them. Nothing
+// where they do not fit together.
+std::optional<loaded_snapshot> with_changed_flags(mailbox_id id, const head_record& head, const loaded_snapshot& before,
+                                                  std::span<const changed_page> pages);
 
 // Bounded by octets; the least recently used goes first. Thread-safe. What it holds is only ever used together with
 // the version of the partition, or the modseq of the mailbox, that it was read at.
