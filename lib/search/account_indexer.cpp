@@ -78,6 +78,7 @@ base::result<account_indexer::turn> account_indexer::run(const store::account_id
     }
   }
   if (of.writer) {
+    stand_aside_();
     if (auto done = of.writer->commit(); !done) return base::fail(done.error());
   }
   return of.done;
@@ -145,6 +146,7 @@ base::status account_indexer::index_mailbox(work& of, const store::mailbox_snaps
     const auto reached = next < mailbox.count() ? mailbox.at(next).uid : mailbox.uid_next;
     if (auto done = of.writer->reached(mailbox.id, mailbox.uid_validity, reached); !done) return done;
     if (of.writer->pending() < pending_terms) continue;
+    stand_aside_();
     if (auto done = of.writer->commit(); !done) return done;
   }
   return of.writer->reached(mailbox.id, mailbox.uid_validity, mailbox.uid_next);
@@ -159,6 +161,7 @@ base::status account_indexer::index_batch(work& of, const store::mailbox_snapsho
   std::vector<base::result<store::message_octets>> octets(blobs.size(), base::fail(base::errc::not_found));
   sync_wait(mail_.read_all(blobs, octets));
   for (std::size_t i = first; i < end; ++i) {
+    stand_aside_();
     auto& content = octets[i - first];
     message_text message{.entry = &mailbox.at(i), .summary = kept.of(mailbox.at(i).uid), .octets = {}};
     std::string made;

@@ -16,8 +16,10 @@ class account_indexer {
     bool more = false;     // the turn was over, or the work was stopped, before everything was done
     bool waiting = false;  // new mail is left for later, since it is little
   };
-  account_indexer(index& where, store::mailbox_store& mail, const service_options& options, std::function<bool()> stopped)
-      : where_(where), mail_(mail), options_(options), stopped_(std::move(stopped)) {}
+  // `stopped`: whether to come to an end soon. `stand_aside` is called between two messages, and returns when they may go on.
+  account_indexer(index& where, store::mailbox_store& mail, const service_options& options, std::function<bool()> stopped,
+                  std::function<void()> stand_aside)
+      : where_(where), mail_(mail), options_(options), stopped_(std::move(stopped)), stand_aside_(std::move(stand_aside)) {}
 
   // `all`: however little there is to do. Errors: those of the store; corrupt and unavailable of the index.
   base::result<turn> run(const store::account_id& account, bool all);
@@ -34,6 +36,7 @@ class account_indexer {
   store::mailbox_store& mail_;
   const service_options& options_;
   std::function<bool()> stopped_;
+  std::function<void()> stand_aside_;
 };
 
 }  // namespace briefwerk::search

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "search/account_indexer.hpp"
+#include "search/right_of_way.hpp"
 
 namespace briefwerk::search {
 namespace {
@@ -22,7 +23,10 @@ using base::log_level;
 using std::chrono::steady_clock;
 
 constexpr std::size_t waiting_questions = 10000;
+// Not lower: locks that sessions need too (of the store, of memory) are held by this thread at moments, and the lower it is, the
+// longer they may wait for it to come to its turn.
 constexpr int low_priority = 10;
+constexpr std::chrono::milliseconds piece_of_rest{20};
 constexpr std::chrono::minutes retry_after{5};
 
 }  // namespace
@@ -57,6 +61,7 @@ struct service::state {
   };
   std::optional<order> next_order(std::stop_token stop, steady_clock::time_point until);
   void serve(const std::stop_token& stop, const order& given);
+  void stand_aside(const std::stop_token& stop, steady_clock::time_point latest);
   void note_failure(const order& given, std::error_code why);
   void erase(const store::account_id& id);
 
@@ -68,7 +73,8 @@ struct service::state {
   base::histogram* look_ups = nullptr;
 
   mutable std::mutex mutex;
-  std::condition_variable_any asked, woken;
+  std::condition_variable_any asked, woken, rested;
+  right_of_way others;
   std::deque<question> questions;
   std::map<store::account_id, account> accounts;
   bool busy = true;
@@ -219,9 +225,10 @@ void service::state::look_for_accounts() {
 
 void service::state::note_change(const store::account_id& id) {
   const std::lock_guard lock(mutex);
+  const auto now = steady_clock::now();
+  others.committed(now);
   const auto found = accounts.find(id);
   if (found == accounts.end()) return;
-  const auto now = steady_clock::now();
   found->second.changed = std::min(found->second.changed, now);
   if (found->second.due <= now + options.settle) return;
   found->second.due = now + options.settle;
@@ -235,11 +242,20 @@ void service::state::erase(const store::account_id& id) {
     options.log->log(log_level::error, "index.failed", {{"account", id}, {"reason", done.error().message()}});
 }
 
+void service::state::stand_aside(const std::stop_token& stop, steady_clock::time_point latest) {
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested() && others.must_rest(steady_clock::now(), latest))
+    rested.wait_for(lock, stop, piece_of_rest, [] { return false; });
+}
+
 void service::state::serve(const std::stop_token& stop, const order& given) {
   const auto begun = steady_clock::now();
   if (given.erase || given.gone) erase(given.id);
   if (given.gone) return;
-  const auto done = account_indexer(where, mail, options, [&] { return stop.stop_requested(); }).run(given.id, given.all);
+  const auto latest = std::min(given.changed, begun) + options.lag;
+  const auto done = account_indexer(where, mail, options, [&] { return stop.stop_requested(); },
+                                    [&] { stand_aside(stop, latest); })
+                        .run(given.id, given.all);
   if (!done) return note_failure(given, done.error());
   if (indexed != nullptr) indexed->add(done->indexed);
   if (done->indexed != 0 || done->removed != 0) {

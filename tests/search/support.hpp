@@ -52,7 +52,7 @@ class house {
     REQUIRE((*done)[0].has_value());
   }
   account_indexer::turn build() {
-    account_indexer indexer(*index_, mail(), options, [] { return false; });
+    account_indexer indexer(*index_, mail(), options, [] { return false; }, [] {});
     account_indexer::turn sum;
     for (;;) {
       const auto done = indexer.run(account, true);
