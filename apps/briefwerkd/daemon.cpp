@@ -205,6 +205,7 @@ net::listener_options daemon::impl::listener_options_for(const std::string& serv
     log->log(level, service + ".proxy_failed", {{"proxy", proxy.address.to_string()}, {"reason", why.message()}});
   };
   if (!conf.login_guard.enabled || (service == "smtp" && conf.login_guard.smtp == "accept")) return made;
+  made.standing_of = [this](const base::endpoint& peer) { return guard->standing_of(peer.address); };
   made.turn_away = [this, service](const base::endpoint& peer) -> std::optional<std::string> {
     const auto why = guard->turn_away(peer.address);
     if (!why) return std::nullopt;

@@ -9,5 +9,6 @@
 #include "briefwerk/net/io_threads.hpp"
 #include "briefwerk/net/listener.hpp"
 #include "briefwerk/net/proxy_protocol.hpp"
+#include "briefwerk/net/standing.hpp"
 #include "briefwerk/net/stream.hpp"
 #include "briefwerk/net/tls_context.hpp"

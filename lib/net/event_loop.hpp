@@ -10,7 +10,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
@@ -18,6 +17,7 @@
 
 #include "briefwerk/net/io_threads.hpp"
 #include "net/short_wait.hpp"
+#include "net/turn_line.hpp"
 
 namespace briefwerk::net {
 
@@ -92,8 +92,8 @@ struct io_thread::impl {
   bool waiting = false;
   // Steps of TLS handshakes. One is taken between two looks at the sockets: it costs as much as hundreds of commands,
   // and sessions do not wait for all of a crowd that wants in.
-  std::deque<std::move_only_function<void()>> handshakes;
-  void line_up(std::move_only_function<void()> step);
+  turn_line<std::move_only_function<void()>> handshakes;
+  void line_up(standing of, const base::ip_address& peer, std::move_only_function<void()> step);
   void take_step();
   std::atomic<std::size_t> streams{0};
   bool stopping = false;

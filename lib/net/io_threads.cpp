@@ -102,15 +102,14 @@ bool io_thread::impl::look_for_work() {
   }
 }
 
-void io_thread::impl::line_up(std::move_only_function<void()> step) {
-  handshakes.push_back(std::move(step));
+void io_thread::impl::line_up(standing of, const base::ip_address& peer, std::move_only_function<void()> step) {
+  handshakes.put(of, peer, std::move(step));
   if (handshakes.size() == 1) asio::post(context, [this] { take_step(); });
 }
 
 // What is posted runs after the next look at the sockets.
 void io_thread::impl::take_step() {
-  auto step = std::move(handshakes.front());
-  handshakes.pop_front();
+  auto step = handshakes.take();
   if (!handshakes.empty()) asio::post(context, [this] { take_step(); });
   step();
 }

@@ -121,8 +121,7 @@ class acceptor final : public stop_listener, public std::enable_shared_from_this
     if (!gate_->open || !may_come(fd.get(), peer, permit)) return;
     stream made(thread_, fd.release());
     made.set_peer(peer);
-    made.attach(std::move(permit));
-    on_accept_(std::move(made), thread_);
+    begin_session(std::move(made), std::move(permit));
   }
 
   // False: the peer may not come in, and was told so.
@@ -157,6 +156,11 @@ class acceptor final : public stop_listener, public std::enable_shared_from_this
     }
     std::shared_ptr<detail::connection_permit> permit;
     if (!may_come(made.native_handle(), made.peer(), permit)) return;
+    begin_session(std::move(made), std::move(permit));
+  }
+
+  void begin_session(stream made, std::shared_ptr<detail::connection_permit> permit) {
+    if (options_.standing_of) made.set_standing(options_.standing_of(made.peer()));
     made.attach(std::move(permit));
     on_accept_(std::move(made), thread_);
   }

@@ -124,12 +124,7 @@ base::task<status> stream::shutdown(std::chrono::milliseconds linger) {
 }
 
 base::endpoint stream::peer() const {
-  if (core_ == nullptr) return {};
-  if (!core_->peer_is_set && core_->fd >= 0) {
-    core_->peer = peer_of(core_->fd);
-    core_->peer_is_set = true;
-  }
-  return core_->peer;
+  return core_ == nullptr ? base::endpoint() : core_->known_peer();
 }
 
 base::endpoint stream::local() const {
@@ -140,6 +135,10 @@ void stream::set_peer(base::endpoint peer) noexcept {
   if (core_ == nullptr) return;
   core_->peer = peer;
   core_->peer_is_set = true;
+}
+
+void stream::set_standing(standing of_peer) noexcept {
+  if (core_ != nullptr) core_->standing = of_peer;
 }
 
 int stream::native_handle() const noexcept { return core_ == nullptr ? -1 : core_->fd; }

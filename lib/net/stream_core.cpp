@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/socket_address.hpp"
+
 namespace briefwerk::net::detail {
 
 stream_core::stream_core(io_thread& on, int socket_fd)
@@ -18,6 +20,14 @@ stream_core::stream_core(io_thread& on, int socket_fd)
 
 // The stream's own reference is given back after close(), so nothing is left to be done.
 stream_core::~stream_core() = default;
+
+const base::endpoint& stream_core::known_peer() {
+  if (!peer_is_set && fd >= 0) {
+    peer = peer_of(fd);
+    peer_is_set = true;
+  }
+  return peer;
+}
 
 // --- operations -----------------------------------------------------------------------------------------------
 
@@ -101,7 +111,7 @@ void stream_core::retry(operation* const& slot, bool to_write) {
   if (op == nullptr) return;
   if (!op->ended_ && op->waits_to_write_ != to_write) return;
   if (!op->ended_ && op->kind_ == operation::kind::handshake) {
-    return loop->line_up([self = core_reference(this), &slot] { self->go_on(slot); });
+    return loop->line_up(standing, known_peer().address, [self = core_reference(this), &slot] { self->go_on(slot); });
   }
   go_on(slot);
 }

@@ -35,6 +35,7 @@ struct stream_core {
   void cancel(bool reader_too, bool writer_too) noexcept;
   void on_stopping();
   result<std::size_t> try_read(std::span<char> buffer);
+  const base::endpoint& known_peer();  // as set, else as the system has it
 
   // Prepare the handshake; the operation that follows performs it.
   std::error_code begin_tls_server(tls_context& context);
@@ -59,6 +60,7 @@ struct stream_core {
   bool tls_ready = false;
   bool may_receive = false;  // the running attempt may ask the socket
   bool peer_is_set = false;
+  net::standing standing = net::standing::unknown;  // of the peer
   int socket_error = 0;          // errno of the running attempt
   std::error_code verification;  // of the peer's certificate, in the handshake
   base::endpoint peer;

@@ -273,6 +273,7 @@ std::error_code stream_core::begin_tls_client(tls_context& context, std::string_
   if (error) return error;
   tls = std::move(state);
   SSL_set_connect_state(ssl.get());
+  standing = net::standing::good;
   session_key.assign(host);
   X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

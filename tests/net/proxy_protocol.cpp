@@ -249,9 +249,15 @@ TEST_CASE("limits and refusals go by the address that the proxy tells") {
     if (peer.address == base::ip_address::v4({192, 0, 2, 66})) return "banned\n";
     return std::nullopt;
   };
+  std::string asked;
+  options.standing_of = [&asked](const base::endpoint& peer) {
+    asked += peer.address.to_string() + ' ';
+    return standing::doubtful;
+  };
   const auto held = options.limits->admit(base::ip_address::v4({192, 0, 2, 8}));
   teller server(options);
   CHECK(server.says({"PROXY TCP4 192.0.2.66 127.0.0.1 1 25\r\n"}) == "banned\n");
   CHECK(server.says({"PROXY TCP4 192.0.2.8 127.0.0.1 1 25\r\n"}) == "limit\n");
   CHECK(server.says({"PROXY TCP4 192.0.2.9 127.0.0.1 1 25\r\nx"}) == "192.0.2.9:1\nx");
+  CHECK_MESSAGE(asked == "192.0.2.9 ", "of who comes in only");
 }

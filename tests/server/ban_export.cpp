@@ -11,10 +11,10 @@ namespace {
 
 const base::wall_time now{std::chrono::milliseconds(1'700'000'000'000)};
 
-base::ip_network net(std::string_view text) { return base::ip_network::parse(text).value(); }
+base::ip_network network(std::string_view text) { return base::ip_network::parse(text).value(); }
 
 server::ban_info ban(std::string_view network, std::optional<std::chrono::milliseconds> left = std::nullopt) {
-  server::ban_info out{.network = net(network)};
+  server::ban_info out{.network = base::ip_network::parse(network).value()};
   if (left) out.until = now + *left;
   return out;
 }
@@ -87,7 +87,7 @@ TEST_CASE("nft: overlapping bans become intervals that do not overlap") {
 
 TEST_CASE("nft: a whole table, in one transaction") {
   const std::string text = server::nft_ruleset(
-      {ban("192.0.2.1")}, {.ports = {993, 143, 993}, .allow = {net("192.0.2.0/28"), net("192.0.2.8")}}, now);
+      {ban("192.0.2.1")}, {.ports = {993, 143, 993}, .allow = {network("192.0.2.0/28"), network("192.0.2.8")}}, now);
   CHECK(text.starts_with("add table inet briefwerk\ndelete table inet briefwerk\ntable inet briefwerk {\n"));
   CHECK(elements(text, "allowed4") == std::map<std::string, std::string>{{"192.0.2.0/28", ""}});
   CHECK(text.contains("\t\tip saddr @allowed4 accept\n\t\tip saddr @banned4 tcp dport { 143, 993 } counter drop\n"));

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 base::ip_address ip(std::string_view text) { return base::ip_address::parse(text).value(); }
-base::ip_network net(std::string_view text) { return base::ip_network::parse(text).value(); }
+base::ip_network network(std::string_view text) { return base::ip_network::parse(text).value(); }
 
 struct fixture {
   fixture() {
@@ -63,7 +63,7 @@ TEST_CASE("guard: the fifth failure bans the address, and no other") {
   CHECK(with.failures_to_ban("192.0.2.1") == 5);
   CHECK_FALSE(with.banned("192.0.2.2"));
   const auto ban = with.guard().find_ban(ip("192.0.2.1"));
-  CHECK(ban->network == net("192.0.2.1"));
+  CHECK(ban->network == network("192.0.2.1"));
   CHECK_FALSE(ban->manual);
   CHECK(ban->reason == "failed logins, the last as name5");
   CHECK(with.refusal("192.0.2.1") == "Too many failed logins from 192.0.2.1: try again in 10 minutes");
@@ -114,29 +114,100 @@ TEST_CASE("guard: IPv6 counts by /64, and many failing /64s ban their /48") {
   for (int i = 1; i <= 5; ++i) with.fail("2001:db8:1:1::" + std::to_string(i));
   CHECK(with.banned("2001:db8:1:1::ffff"));
   CHECK_FALSE(with.banned("2001:db8:1:2::1"));
-  CHECK(with.guard().find_ban(ip("2001:db8:1:1::7"))->network == net("2001:db8:1:1::/64"));
+  CHECK(with.guard().find_ban(ip("2001:db8:1:1::7"))->network == network("2001:db8:1:1::/64"));
   for (int i = 2; i <= 7; ++i) with.fail("2001:db8:1:" + std::to_string(i) + "::1");
   CHECK_FALSE(with.banned("2001:db8:1:ff::1"));
   for (int i = 0; i < 3; ++i) with.fail("2001:db8:1:7::1");  // the same /64 counts once
   CHECK_FALSE(with.banned("2001:db8:1:ff::1"));
   with.fail("2001:db8:1:8::1");
   CHECK(with.banned("2001:db8:1:ff::1"));
-  CHECK(with.guard().find_ban(ip("2001:db8:1:ff::1"))->network == net("2001:db8:1::/48"));
+  CHECK(with.guard().find_ban(ip("2001:db8:1:ff::1"))->network == network("2001:db8:1::/48"));
   CHECK_FALSE(with.banned("2001:db8:2::1"));
   CHECK(with.guard().turn_away(ip("2001:db8:1:ff::1")).has_value());
 }
 
+// The guard knows no protocols: a service is a name that its front gives, for log and explanation.
+TEST_CASE("guard: failures of all services count together, and a ban holds for all") {
+  const std::string_view services[] = {"smtp", "submission", "submissions", "imap", "imaps", "managesieve", "xmpp"};
+  for (std::size_t first = 0; first < std::size(services); ++first) {
+    CAPTURE(services[first]);
+    fixture with;
+    const auto fail_at = [&](std::size_t i) {
+      const std::string login = "name" + std::to_string(i);
+      with.guard().failed({.peer = ip("192.0.2.1"),
+                           .login = login,
+                           .service = services[(first + i) % std::size(services)],
+                           .session_id = "s"});
+    };
+    for (std::size_t i = 0; i < 4; ++i) fail_at(i);
+    CHECK_FALSE(with.banned("192.0.2.1"));
+    fail_at(4);
+    CHECK(with.banned("192.0.2.1"));
+    const auto known = with.guard().explain(ip("192.0.2.1"));
+    CHECK(known.last_service == services[(first + 4) % std::size(services)]);
+    CHECK(known.bans.size() == 1);
+    // Whoever asks, for any port: the question has no service.
+    CHECK(with.refusal("192.0.2.1") == "Too many failed logins from 192.0.2.1: try again in 10 minutes");
+  }
+}
+
+TEST_CASE("guard: a login at one service heals what failed at another") {
+  fixture with;
+  for (int i = 0; i < 4; ++i) with.fail("192.0.2.1");
+  with.guard().succeeded(
+      {.peer = ip("192.0.2.1"), .login = "alice@example.org", .service = "managesieve", .session_id = "s"},
+      "alice@example.org");
+  for (int i = 0; i < 4; ++i) with.fail("192.0.2.1");
+  CHECK_FALSE(with.banned("192.0.2.1"));
+}
+
+TEST_CASE("guard: who is of good standing, and who is doubtful") {
+  using net::standing;
+  fixture with;
+  with.options.allow = {network("198.51.100.0/24")};
+  const auto of = [&](std::string_view peer) { return with.guard().standing_of(ip(peer)); };
+  CHECK(of("192.0.2.1") == standing::unknown);
+  with.succeed("192.0.2.1");
+  CHECK(of("192.0.2.1") == standing::good);
+  CHECK(of("192.0.2.2") == standing::unknown);
+  with.fail("192.0.2.1", "bob@example.org");
+  CHECK_MESSAGE(of("192.0.2.1") == standing::unknown, "somebody mistypes where others log in");
+  with.succeed("192.0.2.1", "bob@example.org");
+  CHECK_MESSAGE(of("192.0.2.1") == standing::good, "healed");
+  with.fail("192.0.2.2");
+  CHECK(of("192.0.2.2") == standing::doubtful);
+  with.clock.advance(2min);
+  CHECK_MESSAGE(of("192.0.2.2") == standing::unknown, "forgiven");
+  with.failures_to_ban("192.0.2.3");
+  CHECK(of("192.0.2.3") == standing::doubtful);
+  with.clock.advance(6 * 24h);
+  CHECK_FALSE(with.banned("192.0.2.3"));
+  CHECK_MESSAGE(of("192.0.2.3") == standing::doubtful, "it was banned lately");
+  with.clock.advance(2 * 24h);
+  CHECK(of("192.0.2.3") == standing::unknown);
+  with.fail("198.51.100.1");
+  CHECK_MESSAGE(of("198.51.100.1") == standing::good, "allowed");
+  with.fail("2001:db8:1:1::1");
+  CHECK(of("2001:db8:1:1::2") == standing::doubtful);
+  CHECK_MESSAGE(of("2001:db8:1:2::1") == standing::doubtful, "its /48");
+  CHECK(of("2001:db8:2::1") == standing::unknown);
+  CHECK_MESSAGE(of("192.0.2.1") == standing::good, "after eight days");
+  with.clock.advance(90 * 24h);
+  CHECK_MESSAGE(of("192.0.2.1") == standing::unknown, "not for ever");
+  CHECK_MESSAGE(!with.guard().is_known(ip("192.0.2.1"), ""), "nobody's name is known by it");
+}
+
 TEST_CASE("guard: networks of the allow list are never counted nor banned") {
   fixture with;
-  with.options.allow = {net("192.0.2.0/24"), net("2001:db8::/32")};
+  with.options.allow = {network("192.0.2.0/24"), network("2001:db8::/32")};
   CHECK(with.failures_to_ban("192.0.2.1") == 0);
   CHECK(with.failures_to_ban("2001:db8::1") == 0);
   CHECK(with.failures_to_ban("192.0.3.1") == 5);
-  CHECK(with.guard().add(net("192.0.2.7"), std::nullopt, "") == base::fail(base::errc::denied));
-  REQUIRE(with.guard().add(net("192.0.0.0/16"), std::nullopt, "a wide one").has_value());
+  CHECK(with.guard().add(network("192.0.2.7"), std::nullopt, "") == base::fail(base::errc::denied));
+  REQUIRE(with.guard().add(network("192.0.0.0/16"), std::nullopt, "a wide one").has_value());
   CHECK(with.banned("192.0.9.1"));
   CHECK_FALSE(with.banned("192.0.2.1"));
-  CHECK(with.guard().explain(ip("192.0.2.1")).allowed_by == net("192.0.2.0/24"));
+  CHECK(with.guard().explain(ip("192.0.2.1")).allowed_by == network("192.0.2.0/24"));
 }
 
 TEST_CASE("guard: a correct login heals what failed with its name, and all else once a window") {
@@ -201,9 +272,9 @@ TEST_CASE("guard: guessing one account from many addresses slows its failures, b
 
 TEST_CASE("guard: an administrator's bans") {
   fixture with;
-  REQUIRE(with.guard().add(net("192.0.2.0/24"), 1h, "scans\r\nus").has_value());
-  REQUIRE(with.guard().add(net("192.0.2.1"), std::nullopt, "for ever").has_value());
-  REQUIRE(with.guard().add(net("2001:db8::/32"), 2h, "").has_value());
+  REQUIRE(with.guard().add(network("192.0.2.0/24"), 1h, "scans\r\nus").has_value());
+  REQUIRE(with.guard().add(network("192.0.2.1"), std::nullopt, "for ever").has_value());
+  REQUIRE(with.guard().add(network("2001:db8::/32"), 2h, "").has_value());
   CHECK(with.guard().find_ban(ip("192.0.2.1"))->reason == "for ever");  // the narrowest
   CHECK(with.guard().find_ban(ip("192.0.2.2"))->reason == "scans  us");
   CHECK(with.refusal("192.0.2.1") == "Connections from 192.0.2.1 are refused (for good)");
@@ -212,29 +283,29 @@ TEST_CASE("guard: an administrator's bans") {
   with.failures_to_ban("203.0.113.1");
   const auto all = with.guard().list(10);
   REQUIRE(all.total == 4);
-  CHECK(all.bans[0].network == net("203.0.113.1"));  // the soonest to end first
-  CHECK(all.bans[1].network == net("192.0.2.0/24"));
-  CHECK(all.bans[3].network == net("192.0.2.1"));
+  CHECK(all.bans[0].network == network("203.0.113.1"));  // the soonest to end first
+  CHECK(all.bans[1].network == network("192.0.2.0/24"));
+  CHECK(all.bans[3].network == network("192.0.2.1"));
   CHECK(with.guard().list(1).bans.size() == 1);
   CHECK(with.guard().explain(ip("192.0.2.1")).bans.size() == 2);
 
   const auto before = with.guard().revision();
-  CHECK(with.guard().remove(net("192.0.2.1")) == 1);
+  CHECK(with.guard().remove(network("192.0.2.1")) == 1);
   CHECK(with.guard().revision() != before);
-  CHECK(with.guard().find_ban(ip("192.0.2.1"))->network == net("192.0.2.0/24"));
+  CHECK(with.guard().find_ban(ip("192.0.2.1"))->network == network("192.0.2.0/24"));
   with.clock.advance(1h);
   CHECK_FALSE(with.banned("192.0.2.1"));
-  CHECK(with.guard().remove(net("203.0.113.0/24")) == 0);  // the ban has ended; its history is known
-  CHECK(with.guard().remove(net("203.0.113.1")) == base::fail(base::errc::not_found));
+  CHECK(with.guard().remove(network("203.0.113.0/24")) == 0);  // the ban has ended; its history is known
+  CHECK(with.guard().remove(network("203.0.113.1")) == base::fail(base::errc::not_found));
   with.guard().sweep();
-  CHECK(with.guard().remove(net("192.0.2.0/24")) == base::fail(base::errc::not_found));
+  CHECK(with.guard().remove(network("192.0.2.0/24")) == base::fail(base::errc::not_found));
 }
 
 TEST_CASE("guard: lifting a ban of one IPv6 address lifts that of its networks") {
   fixture with;
   for (int i = 1; i <= 8; ++i) with.fail("2001:db8:1:" + std::to_string(i) + "::1");
   CHECK(with.banned("2001:db8:1:1::1"));
-  CHECK(with.guard().remove(net("2001:db8:1:1::1")) == 1);
+  CHECK(with.guard().remove(network("2001:db8:1:1::1")) == 1);
   CHECK_FALSE(with.banned("2001:db8:1:1::1"));
   CHECK_FALSE(with.banned("2001:db8:1:9::1"));
 }
@@ -258,16 +329,16 @@ TEST_CASE("guard: what is known survives a restart") {
     for (int i = 1; i <= 8; ++i) fail(guard, "2001:db8:1:" + std::to_string(i) + "::1", "carol");
     guard.succeeded({.peer = ip("198.51.100.1"), .login = "alice", .service = "imap", .session_id = {}},
                     "alice@example.org");
-    REQUIRE(guard.add(net("203.0.113.0/24"), 1h, "by hand, with reason").has_value());
-    REQUIRE(guard.add(net("203.0.114.0/24"), 1min, "short").has_value());
-    REQUIRE(guard.add(net("203.0.115.0/24"), std::nullopt, "").has_value());
-    REQUIRE(guard.remove(net("203.0.115.0/24")).has_value());
+    REQUIRE(guard.add(network("203.0.113.0/24"), 1h, "by hand, with reason").has_value());
+    REQUIRE(guard.add(network("203.0.114.0/24"), 1min, "short").has_value());
+    REQUIRE(guard.add(network("203.0.115.0/24"), std::nullopt, "").has_value());
+    REQUIRE(guard.remove(network("203.0.115.0/24")).has_value());
   });
   with.clock.advance(2min);
   run([&](server::login_guard& guard) {
     CHECK(guard.find_ban(ip("192.0.2.1")).has_value());
     CHECK(*guard.find_ban(ip("192.0.2.1"))->until - with.clock.now() == 8min);
-    CHECK(guard.find_ban(ip("2001:db8:1:99::1"))->network == net("2001:db8:1::/48"));
+    CHECK(guard.find_ban(ip("2001:db8:1:99::1"))->network == network("2001:db8:1::/48"));
     CHECK(guard.explain(ip("192.0.2.2")).failures == doctest::Approx(2));
     CHECK(guard.explain(ip("192.0.2.2")).last_login == "a name with spaces");
     CHECK(guard.find_ban(ip("203.0.113.9"))->reason == "by hand, with reason");
@@ -344,8 +415,8 @@ TEST_CASE("guard: many threads at once") {
         if (i % 100 == 0) {
           guard.sweep();
           (void)guard.list(10);
-          (void)guard.add(net("172.16.0.0/12"), 1h, "");
-          (void)guard.remove(net("172.16.0.0/12"));
+          (void)guard.add(network("172.16.0.0/12"), 1h, "");
+          (void)guard.remove(network("172.16.0.0/12"));
         }
       }
     });

@@ -46,6 +46,8 @@ struct listener_options {
   // Asked first for every connection, before anything is read or encrypted: a text turns the peer away, and is sent in
   // the clear unless it is empty. Called on any thread of the listener; must be quick. Null: all may come in.
   std::function<std::optional<std::string>(const base::endpoint& peer)> turn_away;
+  // Asked of each connection that comes in, as turn_away is. Null: all are unknown.
+  std::function<standing(const base::endpoint& peer)> standing_of;
   // A connection from one of `proxies` that ends for want of a header that can be believed; for the log.
   std::function<void(const base::endpoint& proxy, std::error_code why)> proxy_failed;
 };

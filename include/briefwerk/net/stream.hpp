@@ -26,6 +26,7 @@
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/net/error.hpp"
+#include "briefwerk/net/standing.hpp"
 
 namespace briefwerk::net {
 
@@ -189,6 +190,9 @@ class stream {
   base::endpoint local() const;
   // Another peer address from now on, for instance from the PROXY protocol.
   void set_peer(base::endpoint peer) noexcept;
+  // Decides who is first where several streams of the thread wait for TLS handshakes. Unknown unless it is set;
+  // start_tls_client() makes it good, since it was us who connected.
+  void set_standing(standing of_peer) noexcept;
   int native_handle() const noexcept;  // stays ours; -1 when closed
 
   bool is_tls() const noexcept;  // after the handshake

@@ -31,6 +31,7 @@
 #include "briefwerk/base/log.hpp"
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/result.hpp"
+#include "briefwerk/net/standing.hpp"
 #include "briefwerk/store/state_rows.hpp"
 
 namespace briefwerk::server {
@@ -51,7 +52,7 @@ struct login_guard_options {
   // Entries; one takes 160, 112, 16 and 16 octets.
   std::size_t addresses = 1u << 17;
   std::size_t accounts = 1u << 15;
-  std::size_t known_pairs = 1u << 18;
+  std::size_t known_pairs = 1u << 18;  // of address and account, and addresses
   std::size_t repeated = 1u << 15;
   // Of the installation, the same after a restart; at least 16 octets: keys of hashed names and passwords.
   std::string secret;
@@ -108,6 +109,11 @@ class login_guard {
     bool temporary = true;  // the ban ends by itself
   };
   std::optional<refusal> turn_away(const base::ip_address& peer) const;
+
+  // What is known of the address (IPv6: of its /64): good where somebody logged in lately (`known`), doubtful where
+  // failures are not forgiven or there were bans lately (IPv6: also of its /48), unknown where both or neither is so.
+  // Who is allowed is good.
+  net::standing standing_of(const base::ip_address& peer) const;
 
   bool is_allowed(const base::ip_address& peer) const noexcept;
   // Has somebody logged in from there to the account of this name?

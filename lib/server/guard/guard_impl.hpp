@@ -40,7 +40,9 @@ struct login_guard::impl {
   std::chrono::milliseconds count_account(const attempt& what, bool counts);
   std::chrono::milliseconds delay_of(float failures) const;
   void heal(const attempt& what, std::string_view account);
-  void remember(const base::ip_address& peer, std::string_view login);
+  // Of a login, by the key of address and name (kind k) or of the address alone (kind n).
+  void remember(std::uint64_t key);
+  bool was_seen(std::uint64_t key, std::int64_t at) const;
   bool was_seen_wrong(const attempt& what);
 
   std::int64_t address_forgiving(std::uint32_t limit) const noexcept {

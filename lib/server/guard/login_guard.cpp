@@ -141,6 +141,22 @@ std::optional<login_guard::refusal> login_guard::turn_away(const base::ip_addres
   return refusal{std::move(text), ban->until.has_value()};
 }
 
+net::standing login_guard::standing_of(const base::ip_address& peer) const {
+  if (is_allowed(peer)) return net::standing::good;
+  const std::int64_t at = impl_->now();
+  const bool good = impl_->was_seen(impl_->hashed('n', &peer, {}), at);
+  bool doubtful = false;
+  const auto look_at = [&](const base::ip_network& network) {
+    impl_->addresses.find(impl_->address_key(network), [&](const address_entry& entry) {
+      doubtful = doubtful || !impl_->is_forgotten(entry, at);
+    });
+  };
+  look_at(counted_network(peer));
+  if (!peer.is_v4()) look_at(network_of(peer, 48));
+  if (good == doubtful) return net::standing::unknown;
+  return good ? net::standing::good : net::standing::doubtful;
+}
+
 // Failures.
 
 bool login_guard::impl::was_seen_wrong(const attempt& what) {
@@ -273,17 +289,19 @@ std::chrono::milliseconds login_guard::failed(const attempt& what) {
 bool login_guard::is_allowed(const base::ip_address& peer) const noexcept { return impl_->is_allowed(peer); }
 
 bool login_guard::is_known(const base::ip_address& peer, std::string_view login) const {
-  bool known = false;
-  const std::int64_t at = impl_->now();
-  impl_->known.find(impl_->hashed('k', &peer, login),
-                    [&](const moment_entry& entry) { known = at - entry.seen < impl_->known_for; });
-  return known;
+  return impl_->was_seen(impl_->hashed('k', &peer, login), impl_->now());
 }
 
-void login_guard::impl::remember(const base::ip_address& peer, std::string_view login) {
+bool login_guard::impl::was_seen(std::uint64_t key, std::int64_t at) const {
+  bool lately = false;
+  known.find(key, [&](const moment_entry& entry) { lately = at - entry.seen < known_for; });
+  return lately;
+}
+
+void login_guard::impl::remember(std::uint64_t key) {
   constexpr std::int64_t day = 86'400'000;
   const std::int64_t at = now();
-  known.insert(hashed('k', &peer, login), at, [&](moment_entry& entry, const moment_entry* displaced) {
+  known.insert(key, at, [&](moment_entry& entry, const moment_entry* displaced) {
     if (at - entry.seen < std::min(day, known_for / 2)) return;
     entry.seen = at;
     keep(entry, displaced);
@@ -315,8 +333,9 @@ void login_guard::impl::heal(const attempt& what, std::string_view account) {
 
 void login_guard::succeeded(const attempt& what, std::string_view account) {
   impl_->heal(what, account);
-  impl_->remember(what.peer, account);
-  if (folded(what.login) != folded(account)) impl_->remember(what.peer, what.login);
+  impl_->remember(impl_->hashed('n', &what.peer, {}));
+  impl_->remember(impl_->hashed('k', &what.peer, account));
+  if (folded(what.login) != folded(account)) impl_->remember(impl_->hashed('k', &what.peer, what.login));
 }
 
 }  // namespace briefwerk::server
