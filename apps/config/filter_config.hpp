@@ -99,6 +99,7 @@ struct virus_config {
   std::uint64_t depth = 16, files = 10000;
   std::uint64_t seconds = 30, wait_seconds = 30, check_seconds = 60;
   std::uint64_t memory = 1u << 30;
+  std::uint64_t time_outs = 3, pause_seconds = 30;
   std::string infected = "reject", encrypted = "tag", too_large = "reject", failure = "defer";
 };
 

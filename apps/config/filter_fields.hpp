@@ -130,6 +130,8 @@ void describe(Visitor& v, virus_config& c) {
   v.number("memory", c.memory, 64u << 20, 64ull << 30, "Octets of memory of a worker, beyond the signatures.");
   v.number("check_seconds", c.check_seconds, 1, 86400, "How often the folder of signatures is looked at.");
   v.number("wait_seconds", c.wait_seconds, 1, 600, "How long a message may wait for a free worker, besides its scan.");
+  v.number("time_outs", c.time_outs, 1, 1000, "After so many messages in a row without an answer within seconds and wait_seconds the scanner hangs: it is not asked for pause_seconds, then once, and so on. What comes meanwhile is treated as failure says, at once.");
+  v.number("pause_seconds", c.pause_seconds, 0, 86400, "See time_outs; 0: it is always asked.");
   v.choice("infected", c.infected, {"reject", "quarantine"}, "Mail from other servers in which something was found. Users' mail is rejected, and the administrator gets a notice.");
   v.choice("encrypted", c.encrypted, {"pass", "tag", "defer", "reject"}, "Mail with encrypted parts in which nothing was found.");
   v.choice("too_large", c.too_large, {"pass", "tag", "defer", "reject"}, "Mail that is too large to be scanned, or unpacks to too much.");

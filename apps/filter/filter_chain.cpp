@@ -164,7 +164,9 @@ net::explained<void> filter_chain::build(const config& conf) {
   if (all.spam.enabled) {
     if (auto built = build_spam(conf); !built) return built;
   }
-  if (all.virus.scanner != "none") add(make_virus_stage(conf, parts_.infected), all, usual_virus_options(all.virus));
+  if (all.virus.scanner != "none") {
+    add(make_virus_stage(conf, parts_.log, parts_.metrics, parts_.infected), all, usual_virus_options(all.virus));
+  }
   std::vector<std::string> before = chain_.names();
   for (const milter_config& one : all.milters) {
     add(make_milter_stage(conf, one, parts_.log, parts_.metrics), all, usual_milter_options(one, before));

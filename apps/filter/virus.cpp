@@ -79,7 +79,7 @@ std::vector<std::string> scan_command(const config& conf) {
   return made;
 }
 
-std::shared_ptr<filter::virus_stage> make_virus_stage(const config& conf,
+std::shared_ptr<filter::virus_stage> make_virus_stage(const config& conf, base::log_sink& log, base::metrics* metrics,
                                                       std::function<void(const filter::virus_notice&)> notify) {
   const virus_config& from = conf.filter.virus;
   server::scanner_options asking;
@@ -87,6 +87,10 @@ std::shared_ptr<filter::virus_stage> make_virus_stage(const config& conf,
   asking.limit = whole_time(from);
   asking.size = from.size;
   asking.at_once = static_cast<unsigned>(from.workers) + 1;  // the next one is on its way when a worker has ended one
+  asking.hanging = {.time_outs = static_cast<std::uint32_t>(from.time_outs),
+                    .pause = std::chrono::seconds(from.pause_seconds),
+                    .log = &log,
+                    .metrics = metrics};
   if (const auto tcp = base::endpoint::parse(from.address)) asking.tcp = *tcp;
   std::shared_ptr<filter::scanner> by = from.scanner == "clamd" ? server::make_clamd_client(std::move(asking))
                                                                 : server::make_scand_client(std::move(asking));

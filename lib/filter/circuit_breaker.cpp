@@ -20,6 +20,13 @@ std::optional<circuit_breaker::question> circuit_breaker::ask() {
   return question(this, true);
 }
 
+bool circuit_breaker::question::is_still_asked() const {
+  const std::lock_guard lock(of_->mutex_);
+  if (probe_ || !of_->until_) return true;
+  if (of_->skipped_ != nullptr) of_->skipped_->add();
+  return false;
+}
+
 void circuit_breaker::ended(const question& one) noexcept {
   using outcome = question::outcome;
   bool hangs = false, answers_again = false;

@@ -1,8 +1,8 @@
 """Scans for malware: briefwerk-scand with signatures made here, and Debian's clamd."""
 import base64
 import concurrent.futures
+import datetime
 import glob
-import hashlib
 import io
 import json
 import os
@@ -11,8 +11,8 @@ import random
 import shutil
 import signal
 import smtplib
+import socket
 import subprocess
-import tarfile
 import tempfile
 import threading
 import time
@@ -20,33 +20,15 @@ import zipfile
 
 from harness import (BIN, Server, Skipped, _die_with_parent, bodies, check, equal, free_ports, main, message, need, that, wait_for,
                      wait_for_mail)
-
-# In two parts, so that no scanner takes this file for it.
-EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-OWN = b"briefwerk-signature-of-this-test"
-
-
-def signatures(folder, own=OWN, name="own.ndb"):
-    with open(f"{folder}/.new", "w") as f:
-        f.write(f"Own-String:0:*:{own.hex()}\n")
-    os.rename(f"{folder}/.new", f"{folder}/{name}")
-
-
-def database():
-    folder = tempfile.mkdtemp(prefix="briefwerk-e2e-signatures-")
-    os.chmod(folder, 0o755)
-    with open(folder + "/eicar.hdb", "w") as f:
-        f.write(f"{hashlib.md5(EICAR).hexdigest()}:{len(EICAR)}:Eicar-File\n")
-    with open(folder + "/eicar.ndb", "w") as f:
-        f.write(f"Eicar-Body:0:*:{EICAR.hex()}\n")
-    signatures(folder)
-    return folder
+from malware import (EICAR, OWN, empty_database, fill_database, locked, nested, tar_gz, write_signatures, zipped)
 
 
 def server(virus=None, folder=None, start=True, wait=True, **more):
     if not os.access(f"{BIN}/briefwerk-scand", os.X_OK):
         raise Skipped("briefwerk-scand was not built")
-    folder = folder or database()
+    if not folder:
+        folder = empty_database()
+        fill_database(folder)
     host = Server(start=start, change=lambda c: c.update(
         filter={"virus": {"scanner": "started", "database": folder, "check_seconds": 1, **(virus or {})}}, **more))
     host.database = folder
@@ -75,44 +57,13 @@ def attached(name, octets, kind="application/octet-stream", encoding="base64"):
             f"Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n").encode() + lines + f"\r\n--b{len(octets)}--\r\n".encode()
 
 
-def zipped(name, octets):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, octets)
-    return out.getvalue()
-
-
-def tarred(name, octets):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(octets)
-        archive.addfile(entry, io.BytesIO(octets))
-    return out.getvalue()
-
-
-def locked(octets):
-    """A ZIP archive that says it needs a password."""
-    archive = bytearray(octets)
-    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        place = archive.find(mark)
-        archive[place + at] |= 1
-    return bytes(archive)
-
-
-def nested(octets, depth):
-    for level in range(depth):
-        octets = zipped(f"{level}.zip", octets)
-    return octets
-
-
 INFECTED = {
     "plain": message("a@b.example", "c").encode() + EICAR + b"\r\n",
     "base64": attached("a.com", EICAR),
-    "nested zip": attached("a.zip", nested(zipped("e.com", EICAR), 3)),
-    "tar.gz": attached("a.tar.gz", tarred("e.com", EICAR)),
-    "in an attached message": attached("a.eml", attached("a.zip", zipped("e.com", EICAR)), "message/rfc822", "7bit"),
-    "an own string in a zip": attached("a.zip", zipped("a.txt", b"some " + OWN + b" text")),
+    "nested zip": attached("a.zip", nested(zipped(("e.com", EICAR)), 3)),
+    "tar.gz": attached("a.tar.gz", tar_gz("e.com", EICAR)),
+    "in an attached message": attached("a.eml", attached("a.zip", zipped(("e.com", EICAR))), "message/rfc822", "7bit"),
+    "an own string in a zip": attached("a.zip", zipped(("a.txt", b"some " + OWN + b" text"))),
 }
 
 
@@ -158,7 +109,7 @@ def kill(process):
 def malware_is_found_wherever_it_hides():
     host = server()
     equal(send(host, message("a@b.example", "c"))[0], 250, "a harmless message")
-    equal(send(host, attached("a.zip", zipped("a.txt", b"Hello" * 1000)))[0], 250, "a harmless archive")
+    equal(send(host, attached("a.zip", zipped(("a.txt", b"Hello" * 1000))))[0], 250, "a harmless archive")
     for why, text in INFECTED.items():
         code, said = send(host, text)
         that(code == 554 and said.startswith("5.7.0") and ".UNOFFICIAL" in said, f"{why}: {code} {said}")
@@ -244,7 +195,7 @@ def users_and_quarantine():
 
 @check
 def what_cannot_be_looked_into():
-    closed = attached("a.zip", locked(zipped("a.txt", b"Hello" * 100)))
+    closed = attached("a.zip", locked(zipped(("a.txt", b"Hello" * 100))))
     host = server()
     equal(send(host, closed)[0], 250, "encrypted")
     that(b"X-Virus-Status: encrypted: Heuristics.Encrypted.Zip" in bodies(host.imap("alice@example.org"))[0], "it says so")
@@ -268,7 +219,7 @@ def bombs_end():
     wide = io.BytesIO()
     with zipfile.ZipFile(wide, "w", zipfile.ZIP_DEFLATED) as archive:
         for i in range(16):  # all different: a scanner looks at the same file once
-            archive.writestr(f"{i}.zip", zipped("zeros", bytes(32 << 20) + bytes([i])))
+            archive.writestr(f"{i}.zip", zipped(("zeros", bytes(32 << 20) + bytes([i]))))
     bombs = {"zeros in a zip in a zip": nested(bytes(512 << 20), 2), "many files": many.getvalue(),
              "512 MiB side by side": wide.getvalue(), "deeper than anybody looks": nested(b"x" * 5000, 40)}
     for why, octets in bombs.items():
@@ -301,7 +252,7 @@ def scanners_killed_in_the_middle():
     killer = threading.Thread(target=murder)
     killer.start()
     kinds = list(INFECTED.values())
-    texts = [kinds[i % len(kinds)] if i % 2 else attached("a.zip", zipped("a.txt", str(i).encode() * 20000)) for i in range(120)]
+    texts = [kinds[i % len(kinds)] if i % 2 else attached("a.zip", zipped(("a.txt", str(i).encode() * 20000))) for i in range(120)]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(lambda text: send(host, text)[0], texts))
     over.set()
@@ -339,7 +290,10 @@ def no_scanner():
     host = server({"program": "/bin/false"}, wait=False)
     code, said = send(host, message("a@b.example", "c"))
     that(code == 451 and said.startswith("4.7.1"), f"without a scanner: {code} {said}")
-    wait_for("another attempt to start it", lambda: host.log().count("scanner.started") >= 2)
+    wait_for("further attempts to start it", lambda: host.log().count("scanner.started") >= 4)
+    at = [datetime.datetime.fromisoformat(e["time"]) for e in map(json.loads, host.log().splitlines()) if e["event"] == "scanner.started"]
+    gaps = [(later - one).total_seconds() for one, later in zip(at, at[1:4])]
+    that(all(gap > pause - 0.1 for gap, pause in zip(gaps, (0.5, 1, 2))), f"each pause is twice as long: {gaps}")
     host.stop()
     host.config["filter"]["virus"]["failure"] = "pass"
     host.write_config()
@@ -349,11 +303,10 @@ def no_scanner():
 
 @check
 def signatures_change_under_load():
-    empty = tempfile.mkdtemp(prefix="briefwerk-e2e-signatures-")
-    os.chmod(empty, 0o755)
+    empty = empty_database()
     host = server({"wait_seconds": 15}, folder=empty, wait=False)
     wait_for("word of the missing database", lambda: "cannot be loaded" in host.log())
-    signatures(empty)
+    write_signatures(empty, "own.ndb", {"Own-String": OWN})
     wait_for("the database", lambda: "signatures loaded" in host.log())
     fresh = message("a@b.example", "c").encode() + b"found only by what comes later\r\n"
     equal(send(host, fresh)[0], 250, "not known yet")
@@ -367,7 +320,8 @@ def signatures_change_under_load():
         one.start()
     first = processes(host)[1]
     for turn in range(3):
-        signatures(empty, b"found only by what comes later %d" % turn if turn < 2 else b"found only by what comes later", "more.ndb")
+        later = b"found only by what comes later" + (b" %d" % turn if turn < 2 else b"")
+        write_signatures(empty, "more.ndb", {"Later-String": later})
         wait_for("the new database", lambda: host.log().count("signatures loaded") >= 2 + turn)
     wait_for("the old ones to go", lambda: len(processes(host)[1]) == 1 and processes(host)[1] != first)
     code = send(host, fresh)[0]
@@ -378,19 +332,122 @@ def signatures_change_under_load():
     equal((set(replies), len(replies) > 10), ({250}, True), "no scan was lost meanwhile")
 
 
+class Clamd:
+    """Debian's, on a socket in a folder of its own and on a port of loopback."""
+
+    def __init__(self, database):
+        need("clamd")
+        self.folder, self.port = tempfile.mkdtemp(prefix="briefwerk-e2e-clamd-"), free_ports(1)[0]
+        self.socket = self.folder + "/socket"
+        with open(self.folder + "/clamd.conf", "w") as f:
+            f.write(f"Foreground yes\nLocalSocket {self.socket}\nTCPSocket {self.port}\nTCPAddr 127.0.0.1\nDatabaseDirectory {database}\n"
+                    f"TemporaryDirectory {self.folder}\nStreamMaxLength 1M\nAlertEncrypted yes\nAlertExceedsMax yes\nPidFile {self.folder}/pid\n")
+        self.process = subprocess.Popen(
+            [shutil.which("clamd", path="/usr/sbin:/usr/bin"), "-c", self.folder + "/clamd.conf"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+
+    def __enter__(self):
+        wait_for("clamd", lambda: os.path.exists(self.socket), 60)
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+        shutil.rmtree(self.folder)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Between:
+    """Passes on to clamd what comes on a socket of its own, or, while it hangs, takes it and stays silent."""
+
+    def __init__(self, clamd):
+        self.behind, self.path = clamd.socket, clamd.folder + "/between"
+        self.hangs, self.asked = False, 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(50)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            threading.Thread(target=self.serve, args=(self.listener.accept()[0],), daemon=True).start()
+
+    @staticmethod
+    def answer(behind, client):
+        try:
+            while said := behind.recv(4096):
+                client.sendall(said)
+        except OSError:
+            pass  # serve() has ended
+
+    def serve(self, client):
+        self.asked += 1
+        silent = self.hangs
+        with client, socket.socket(socket.AF_UNIX) as behind:
+            if not silent:
+                behind.connect(self.behind)
+                threading.Thread(target=self.answer, args=(behind, client), daemon=True).start()
+            while some := client.recv(65536):
+                if not silent:
+                    behind.sendall(some)
+
+
+@check
+def a_clamd_that_hangs():
+    host = server(start=False)
+    with Clamd(host.database) as clamd:
+        between = Between(clamd)
+        virus = {"scanner": "clamd", "socket": between.path, "seconds": 2, "wait_seconds": 1, "time_outs": 2, "pause_seconds": 4}
+        host.config["filter"]["virus"] = virus
+        host.write_config()
+        host.start()
+
+        def timed(text=None):
+            began = time.monotonic()
+            code, said = send(host, text or message("a@b.example", "c"))
+            return code, said, time.monotonic() - began
+        equal((timed()[0], timed(INFECTED["base64"])[0]), (250, 554), "it answers")
+        between.hangs = True
+        for turn in range(2):
+            code, _, seconds = timed()
+            that(code == 451 and seconds > 2.5, f"{turn}: {code} after {seconds:.1f} s")
+        asked = between.asked
+        for text in (None, INFECTED["base64"], *[None] * 8):
+            code, said, seconds = timed(text)
+            that(code == 451 and said.startswith("4.7.1") and seconds < 2, f"during the pause: {code} {said} after {seconds:.1f} s")
+        equal(between.asked, asked, "nobody asked it meanwhile")
+        told = [e for e in map(json.loads, host.log().splitlines()) if e["event"] == "filter.hangs"]
+        equal([(e["stage"], e["seconds"]) for e in told], [("virus", 4)], "what is logged of the pause")
+        that(host.log().count("not scanned: the scanner hangs") == 10, "each message that was not scanned is logged")
+        counters = host.ask("status")["counters"]
+        equal((counters["filter.virus.hangs"], counters["filter.virus.skipped"]), (1, 10), "counters")
+        between.hangs = False
+        wait_for("the next one that is asked", lambda: timed()[0] == 250, 30)
+        equal(timed(INFECTED["base64"])[0], 554, "and it finds")
+        that("filter.answers_again" in host.log(), "the log says so")
+        host.stop()
+
+        virus.update(failure="pass", pause_seconds=600)
+        host.write_config()
+        host.start()
+        between.hangs = True
+        for turn in range(3):
+            code, _, seconds = timed()
+            equal((code, seconds < 2.5), (250, turn == 2), f"where the configuration lets it pass, {turn}: {seconds:.1f} s")
+        host.stop()
+        virus.update(time_outs=0)
+        host.write_config()
+        said = subprocess.run([f"{BIN}/briefwerkd", "--check", "--config", host.config_file], capture_output=True, text=True, check=False)
+        that(said.returncode != 0 and "/filter/virus/time_outs" in said.stdout + said.stderr, f"the check: {said}")
+
+
 @check
 def clamd_instead():
-    need("clamd")
     host = server(start=False)
-    folder = tempfile.mkdtemp(prefix="briefwerk-e2e-clamd-")
-    port = free_ports(1)[0]
-    with open(folder + "/clamd.conf", "w") as f:
-        f.write(f"Foreground yes\nLocalSocket {folder}/socket\nTCPSocket {port}\nTCPAddr 127.0.0.1\nDatabaseDirectory {host.database}\n"
-                f"TemporaryDirectory {folder}\nStreamMaxLength 1M\nAlertEncrypted yes\nAlertExceedsMax yes\nPidFile {folder}/pid\n")
-    clamd = subprocess.Popen([shutil.which("clamd", path="/usr/sbin:/usr/bin"), "-c", folder + "/clamd.conf"], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-    try:
-        wait_for("clamd", lambda: os.path.exists(folder + "/socket"), 60)
+    with Clamd(host.database) as clamd:
+        folder, port = clamd.folder, clamd.port
         for where in ({"socket": folder + "/socket"}, {"address": f"127.0.0.1:{port}"}):
             host.config["filter"]["virus"] = {"scanner": "clamd", **where}
             host.write_config()
@@ -399,7 +456,7 @@ def clamd_instead():
             equal(send(host, message("a@b.example", "c"))[0], 250, f"a harmless message, {where}")
             for why, text in INFECTED.items():
                 equal(send(host, text)[0], 554, f"{why}, {where}")
-            equal(send(host, attached("a.zip", locked(zipped("a.txt", b"Hello" * 100))))[0], 250, "encrypted")
+            equal(send(host, attached("a.zip", locked(zipped(("a.txt", b"Hello" * 100)))))[0], 250, "encrypted")
             that(b"X-Virus-Status: encrypted" in bodies(host.imap("alice@example.org"))[before + 1], "it says so")
             code, said = send(host, attached("a.bin", os.urandom(3 << 20)))
             that(code == 554 and "too large" in said, f"more than clamd takes: {code} {said}")
@@ -408,14 +465,9 @@ def clamd_instead():
             host.config["filter"]["virus"] = {"scanner": "clamd", **where}
             host.write_config()
             host.start()
-            clamd.kill()
-            clamd.wait()
+            clamd.end()
             equal(send(host, message("a@b.example", "c"))[0], 451, f"without clamd, {where}")
             host.stop()
-    finally:
-        clamd.kill()
-        clamd.wait()
-        shutil.rmtree(folder)
 
 
 main()

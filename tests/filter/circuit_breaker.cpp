@@ -103,6 +103,24 @@ TEST_CASE("circuit breaker: questions from before the pause") {
   CHECK_MESSAGE(f.log.events == "filter.hangs\nfilter.answers_again\n", "a late answer is one");
 }
 
+TEST_CASE("circuit breaker: who waits in a line when the pause begins") {
+  fixture f;
+  auto waits = f.breaker.ask();
+  REQUIRE(waits.has_value());
+  CHECK(waits->is_still_asked());
+  for (int i = 0; i < 3; ++i) f.time_out();
+  CHECK_FALSE(waits->is_still_asked());
+  CHECK(f.counted("skipped") == 1);
+  f.time.advance(30s);
+  CHECK_MESSAGE(!waits->is_still_asked(), "one of those before does not try whether it hangs");
+  auto probe = f.breaker.ask();
+  REQUIRE(probe.has_value());
+  CHECK(probe->is_still_asked());
+  probe->heard();
+  probe.reset();
+  CHECK(waits->is_still_asked());
+}
+
 TEST_CASE("circuit breaker: without a pause it is always asked") {
   fixture f;
   circuit_breaker always("x", "message", {.time_outs = 1, .pause = 0s});

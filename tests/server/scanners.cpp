@@ -224,6 +224,88 @@ TEST_CASE("scanners: what is too large is not handed over") {
   CHECK(ask_scand("/nowhere/socket", std::string(100, 'x')).outcome == scan_outcome::failed);
 }
 
+TEST_CASE("scanners: one that hangs does not cost each message its time") {
+  const auto hangs = [](int connection) {
+    char octet;
+    while (::read(connection, &octet, 1) > 0) {}
+  };
+  const auto answers = [](int connection) {
+    char octets[200];
+    ssize_t size = 1;
+    for (std::string got; !got.ends_with(std::string_view("\0\0\0\0", 4)) && size > 0;) {
+      size = ::read(connection, octets, sizeof octets);
+      if (size > 0) got.append(octets, static_cast<std::size_t>(size));
+    }
+    (void)!::write(connection, "stream: OK", 11);
+  };
+  const auto scand_answers = says(filter::encode(scan_answer{scan_outcome::clean, ""}));
+  for (const bool clamd : {true, false}) {
+    CAPTURE(clamd);
+    local_service service(clamd ? SOCK_STREAM : SOCK_SEQPACKET,
+                          {hangs, hangs, hangs, clamd ? local_service::serve(answers) : scand_answers, hangs});
+    base::manual_clock time{base::wall_time(1h)};
+    base::metrics metrics;
+    server::scanner_options options{.socket = service.path(), .limit = 100ms, .at_once = 1};
+    options.hanging = {.time_outs = 2, .pause = 30s, .time = &time, .metrics = &metrics};
+    const auto scanner = clamd ? server::make_clamd_client(options) : server::make_scand_client(options);
+    const auto scan = [&] { return base::sync_wait(scanner->scan("Subject: x\r\n\r\n")); };
+    const auto skipped = [&] { return metrics.get_counter("filter.virus.skipped").value(); };
+    for (int i = 0; i < 2; ++i) CHECK(scan().outcome == scan_outcome::failed);
+    CHECK(metrics.get_counter("filter.virus.hangs").value() == 1);
+    for (int i = 0; i < 20; ++i) {
+      const scan_answer said = scan();
+      CHECK(said.outcome == scan_outcome::failed);
+      CHECK(said.text == "the scanner hangs and is not asked at the moment");
+    }
+    CHECK(skipped() == 20);
+    time.advance(30s);
+    CHECK(scan().text.starts_with("no answer of the scanner: "));
+    CHECK(scan().text.starts_with("the scanner hangs"));
+    time.advance(30s);
+    CHECK_MESSAGE(scan().outcome == scan_outcome::clean, "it answers again");
+    CHECK_MESSAGE(scan().text.starts_with("no answer of the scanner: "), "and is asked: one time-out is no pause");
+    CHECK(metrics.get_counter("filter.virus.hangs").value() == 2);
+    CHECK(skipped() == 21);
+    for (int i = 0; i < 600 && service.served < 5; ++i) std::this_thread::sleep_for(10ms);
+    CHECK_MESSAGE(service.served == 5, "who was not asked did not even connect");
+  }
+}
+
+TEST_CASE("scanners: who waits in line for one that hangs hears so when that is known") {
+  const auto hangs = [](int connection) {
+    (void)receive(connection);
+    char until_it_is_left;
+    (void)!::read(connection, &until_it_is_left, 1);
+  };
+  local_service scand(SOCK_SEQPACKET, {hangs});
+  auto scanner = server::make_scand_client(
+      {.socket = scand.path(), .limit = 1s, .at_once = 1, .hanging = {.time_outs = 1, .pause = 1h}});
+  scan_answer first, second;
+  std::jthread one([&] { first = base::sync_wait(scanner->scan("x")); });
+  std::this_thread::sleep_for(500ms);
+  std::jthread two([&] { second = base::sync_wait(scanner->scan("x")); });
+  one.join();
+  two.join();
+  CHECK(first.text.starts_with("no answer of the scanner: "));
+  CHECK(second.text == "the scanner hangs and is not asked at the moment");
+}
+
+TEST_CASE("scanners: what fails at once, or is an answer, does not begin a pause") {
+  base::metrics metrics;
+  {
+    const auto nobody = server::make_clamd_client(
+        {.socket = "/nowhere/socket", .limit = 5s, .at_once = 1, .hanging = {.time_outs = 1, .metrics = &metrics}});
+    for (int i = 0; i < 5; ++i) CHECK(base::sync_wait(nobody->scan("x")).outcome == scan_outcome::failed);
+  }
+  const auto errs = says(std::string("stream: Can't allocate memory ERROR\0", 36));
+  local_service clamd(SOCK_STREAM, {errs, errs, errs});
+  const auto scanner = server::make_clamd_client(
+      {.socket = clamd.path(), .limit = 5s, .at_once = 1, .hanging = {.time_outs = 1, .metrics = &metrics}});
+  for (int i = 0; i < 3; ++i) CHECK(base::sync_wait(scanner->scan("x")).text.ends_with("ERROR"));
+  CHECK(metrics.get_counter("filter.virus.hangs").value() == 0);
+  CHECK(metrics.get_counter("filter.virus.skipped").value() == 0);
+}
+
 TEST_CASE("scanners: one that goes away answers who waits in its line") {
   const auto slow = [](int connection) {
     (void)receive(connection);

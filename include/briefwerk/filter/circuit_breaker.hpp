@@ -47,6 +47,8 @@ class circuit_breaker {
     void heard() noexcept { outcome_ = outcome::answered; }
     void timed_out() noexcept { outcome_ = outcome::timed_out; }
     void failed() noexcept { outcome_ = outcome::nothing; }
+    // For who waits in a line between ask() and the service: false when a pause has begun meanwhile.
+    bool is_still_asked() const;
 
    private:
     friend class circuit_breaker;
@@ -66,7 +68,7 @@ class circuit_breaker {
   const circuit_breaker_options options_;
   base::counter* hangs_ = nullptr;
   base::counter* skipped_ = nullptr;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::uint32_t time_outs_ = 0;             // in a row
   std::optional<base::steady_time> until_;  // of the pause; nothing: it answers
   bool probed_ = false;                     // a question is on its way that may end it

@@ -2,6 +2,9 @@
 
 // Clients of scanners for malware, for filter::virus_stage. They ask from threads of their own, so that they serve
 // chains of any executor. Thread-safe; destroyed, they answer what still waits with scan_outcome::failed.
+//
+// A scanner that hangs does not cost each message its time limit: after some questions without an answer in time it is
+// left alone for a while (filter/circuit_breaker.hpp), and what comes meanwhile, or waits in line, fails at once.
 
 #include <chrono>
 #include <cstdint>
@@ -10,6 +13,7 @@
 #include <string>
 
 #include "briefwerk/base/ip.hpp"
+#include "briefwerk/filter/circuit_breaker.hpp"
 #include "briefwerk/filter/scanner.hpp"
 
 namespace briefwerk::server {
@@ -20,6 +24,7 @@ struct scanner_options {
   std::chrono::milliseconds limit{30000};  // from the question to the answer; later there is none
   std::uint64_t size = 64u << 20;          // octets; larger messages are too_large at once
   unsigned at_once = 4;                    // questions; further ones wait in line
+  filter::circuit_breaker_options hanging{};  // counted as the stage "virus"
 };
 
 // briefwerk-scand (filter/scan_wire.hpp): the message goes over as a file in memory. A worker that dies is asked for

@@ -25,15 +25,15 @@ class clamd_client final : public asking_threads {
   ~clamd_client() override { stop(); }
 
  private:
-  scan_answer ask(std::string_view message, deadline until) override {
+  base::result<scan_answer> ask(std::string_view message, deadline until) override {
     auto connection = options().tcp ? blocking_socket::connect(*options().tcp, until)
                                     : blocking_socket::connect(options().socket, blocking_socket::kind::octets, until);
-    if (!connection) return scan_failed("no answer of the scanner: " + connection.error().message());
+    if (!connection) return base::fail(connection.error());
     // One that finds the stream too large says so and hangs up before its end.
     const auto sent = send(*connection, message, until);
     auto said = receive(*connection, until);
-    if (said) return std::move(*said);
-    return scan_failed("no answer of the scanner: " + (sent ? said.error() : sent.error()).message());
+    if (!said && !sent) return base::fail(sent.error());
+    return said;
   }
 
   static base::status send(blocking_socket& to, std::string_view message, deadline until) {

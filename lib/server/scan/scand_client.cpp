@@ -48,21 +48,17 @@ class scand_client final : public asking_threads {
   ~scand_client() override { stop(); }
 
  private:
-  scan_answer ask(std::string_view message, deadline until) override {
+  base::result<scan_answer> ask(std::string_view message, deadline until) override {
     const sealed_file file(message);
-    if (file.get() < 0) return scan_failed("no memory for the message");
+    if (file.get() < 0) return base::fail(std::make_error_code(std::errc::not_enough_memory));
     const std::string request = filter::encode(filter::scan_request{filter::scan_preface.size() + message.size()});
     const auto half = std::chrono::steady_clock::now() + (until - std::chrono::steady_clock::now()) / 2;
     base::result<scan_answer> said = ask_once(request, file.get(), until);
     // Its worker died; maybe not of this message. What took long so far will do so again.
-    const auto died = [&said] {
-      return !said && (said.error() == base::errc::end_of_stream || said.error() == std::errc::connection_reset ||
-                       said.error() == std::errc::broken_pipe);
-    };
-    if (died() && std::chrono::steady_clock::now() < half) said = ask_once(request, file.get(), until);
-    if (said) return std::move(*said);
-    if (died()) return scan_failed("the scan broke off");
-    return scan_failed("no answer of the scanner: " + said.error().message());
+    if (!said && broke_off(said.error()) && std::chrono::steady_clock::now() < half) {
+      said = ask_once(request, file.get(), until);
+    }
+    return said;
   }
 
   base::result<scan_answer> ask_once(std::string_view request, int file, deadline until) {
