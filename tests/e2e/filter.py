@@ -309,6 +309,84 @@ def a_dry_run_does_nothing():
 
 
 @check
+def a_dry_run_of_every_stage():
+    names = Lists()
+    try:
+        lists = [{"zone": "bl.test", "codes": [{"answer": "127.0.0.4", "action": "reject"}]}]
+        stages = ("dns_lists", "greylist", "rate", "content", "virus", "spam")
+        host = server({"dns_lists": {"lists": lists}, "greylist": {"enabled": True}, "content": RULES, "spam": {"enabled": True},
+                       "rate": {"rules": [{"by": "address", "of": "messages", "count": 1, "seconds": 3600}]},
+                       "virus": {"scanner": "clamd", "socket": "/nowhere/clamd"}, "junk_score": 0.1,
+                       "stages": [{"name": one, "dry_run": True} for one in stages]}, names)
+        for turn in range(2):
+            equal(send(host, address=LISTED, text=attached("a.exe", b"Hello"))[0], 250, f"mail that each of them objects to, {turn}")
+        inbox = bodies(host.imap("alice@example.org"))
+        equal(len(inbox), 2, "in the inbox")
+        that(not any(b"X-Briefwerk-Spam" in one or b"X-Spam-Status" in one for one in inbox), "without a field of theirs")
+        for stage, action in (("dns_lists", "reject"), ("greylist", "defer"), ("rate", "defer"), ("content", "reject"), ("virus", "defer")):
+            told = verdicts(host, stage)
+            that(told and all(one["dry_run"] for one in told) and action in {one["action"] for one in told}, f"logged of {stage}: {told}")
+        counters = host.ask("status")["counters"]
+        for stage in stages:
+            that(counters[f"filter.{stage}.asked"] > 0, f"{stage} was asked: {counters}")
+        host.stop()
+        # The same without dry runs: each of them alone keeps that mail away, or out of the inbox.
+        for stage, code in (("dns_lists", 554), ("greylist", 451), ("content", 550), ("virus", 451), ("spam", 250)):
+            host.config["filter"]["stages"] = [{"name": one, "dry_run": one != stage} for one in stages]
+            host.write_config()
+            host.start()
+            before = len(bodies(host.imap("alice@example.org")))
+            try:
+                got = send(host, address=LISTED, text=attached("a.exe", b"Hello"))[0]
+            except smtplib.SMTPConnectError as refused:
+                got = refused.smtp_code
+            equal((got, len(bodies(host.imap("alice@example.org")))), (code, before), f"with {stage}")
+            counters = host.ask("status")["counters"]
+            action = {451: "defer", 250: "tag"}.get(code, "reject")
+            if stage == "spam":
+                equal(len(bodies(host.imap("alice@example.org"), "Junk")), 1, "in Junk")
+            else:
+                that(counters[f"filter.{stage}.{action}"] > 0, f"{stage} counts what it said: {counters}")
+            host.stop()
+    finally:
+        names.stop()
+
+
+@check
+def scopes():
+    host = server({"content": RULES})
+    host.domain("example.net")
+    host.account("carol@example.org")
+    host.account("dave@example.net")
+    host.stop()
+
+    def comes_in(to):
+        return send(host, to=to, text=attached("a.exe", b"Hello"))[0]
+
+    def is_sent(by):
+        with host.submit(by) as user:
+            try:
+                user.sendmail(by, ["alice@example.org"], attached("a.exe", b"Hello").replace("bob@far.example", by))
+                return 250
+            except smtplib.SMTPDataError as refused:
+                return refused.smtp_code
+    people = ("alice@example.org", "carol@example.org", "dave@example.net")
+    for scope, inbound, submission in (
+            ({}, (550, 550, 550), (550, 550, 550)),
+            ({"only": "inbound"}, (550, 550, 550), (250, 250, 250)),
+            ({"only": "submission"}, (250, 250, 250), (550, 550, 550)),
+            ({"domains": ["example.org"]}, (550, 550, 250), (550, 550, 250)),
+            ({"accounts": ["Alice@example.org"]}, (550, 250, 250), (550, 250, 250)),
+            ({"domains": ["example.net"], "accounts": ["carol@example.org"], "only": "inbound"}, (250, 550, 550), (250, 250, 250))):
+        host.config["filter"]["stages"] = [{"name": "content", **scope}]
+        host.write_config()
+        host.start()
+        equal(tuple(map(comes_in, people)), inbound, f"mail from others, {scope}")
+        equal(tuple(map(is_sent, people)), submission, f"mail of users, {scope}")
+        host.stop()
+
+
+@check
 def wrong_configurations():
     host = server({})
     host.stop()
