@@ -8,6 +8,8 @@
 #include "briefwerk/store/local_store.hpp"
 #include "briefwerk/store/memory_engine.hpp"
 #include "briefwerk/store/rocksdb_engine.hpp"
+#include "store/engine/rocksdb_parts.hpp"
+#include "store/engine_disk.hpp"
 #include "store/engine_folder.hpp"
 #include "store/mailbox/keys.hpp"
 #include "store/mailbox/records.hpp"
@@ -108,6 +110,40 @@ bool same(const mailbox_snapshot& a, const mailbox_snapshot& b) {
   return a.uid_validity == b.uid_validity && a.uid_next == b.uid_next && a.highest_modseq == b.highest_modseq &&
          a.keywords == b.keywords && left.size() == right.size() &&
          (left.empty() || std::memcmp(left.data(), right.data(), left.size() * sizeof(message_entry)) == 0);
+}
+
+TEST_CASE("what a change of flags prepared counts only when it is durable, and is what the store has" * testing::needs_disk()) {
+  const base::manual_clock time{base::wall_time(std::chrono::milliseconds(1'700'000'000'000))};
+  const testing::folder where;
+  testing::test_disk disk;
+  std::string why;
+  auto opened = open_rocksdb_engine(where.path(), {}, rocksdb_parts{&disk, nullptr, true}, &why);
+  CAPTURE(why);
+  REQUIRE(opened);
+  const std::shared_ptr<engine> bottom = std::move(*opened);
+  const auto store = make_local_store(bottom, crypto(), time);
+  const auto beside = make_local_store(bottom, crypto(), time, {.snapshot_cache = 0});  // reads everything
+  auto& mail = store->mailboxes();
+  REQUIRE(sync_wait(mail.create_account("a")));
+  const auto inbox = sync_wait(mail.find("a", "INBOX"))->id;
+  for (int i = 0; i < 300; ++i) REQUIRE(sync_wait(mail.deliver({"octets", "s"}, {{.account = "a"}}, {})));
+  REQUIRE(sync_wait(mail.snapshot("a", inbox)));
+  const auto set = [&](mail::uid_set uids, flag_change how) {
+    return sync_wait(mail.change_flags("a", inbox, std::move(uids), how, {mail::flags::flagged, {}}, std::nullopt));
+  };
+  for (std::uint32_t i = 1; i <= 60; ++i) {  // on finished pages and on the unfinished one, some of them changed before
+    const auto done = set({{i * 5, i * 5 + 2}, {299 - i, 299 - i}}, i % 3 == 0 ? flag_change::remove : flag_change::add);
+    REQUIRE(done);
+    testing::check_snapshot(*done->after);
+    CHECK(same(*done->after, **sync_wait(beside->mailboxes().snapshot("a", inbox))));
+    // Others change the mailbox in between.
+    if (i % 10 == 0) REQUIRE(sync_wait(beside->mailboxes().deliver({"octets", "s"}, {{.account = "a"}}, {})));
+  }
+  const auto before = *sync_wait(mail.snapshot("a", inbox));
+  disk.fail_syncs(true);
+  CHECK_FALSE(set({{1, 1}}, flag_change::add));
+  CHECK(same(*before, **sync_wait(mail.snapshot("a", inbox))));
+  CHECK(same(*before, **sync_wait(beside->mailboxes().snapshot("a", inbox))));
 }
 
 TEST_CASE("a store opens again as it was" * testing::needs_disk()) {

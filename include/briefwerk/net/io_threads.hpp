@@ -84,6 +84,9 @@ class io_threads {
   void start();
   // Blocks; not from one of the threads. Stops accepting, tells the sessions (see begin_stopping), waits until all
   // streams are gone or `grace` has passed, closes what is left, ends the threads. A second call does nothing.
+  // A session whose stream is gone but whose chain waits for an answer of another thread (a commit, a look-up) then is
+  // abandoned: what it asked for is done, and nobody is told. So whoever answers may be stopped after this, and must still
+  // be there until the loops are destroyed.
   void stop(std::chrono::milliseconds grace);
 
  private:
