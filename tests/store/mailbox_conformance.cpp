@@ -41,6 +41,54 @@ void check_snapshot(const mailbox_snapshot& s) {
   CHECK(s.find(s.uid_next) == nullptr);
 }
 
+void conforms_in_digests(const mailbox_factory& make) {
+  bench b(make);
+  const auto box = b.id("INBOX");
+  for (int i = 0; i < 3; ++i) b.put("message " + std::to_string(i));
+  const auto kept = [&](mailbox_id of, std::uint32_t first = 0, std::uint32_t last = UINT32_MAX) {
+    std::string all;
+    REQUIRE(sync_wait(b.store.visit_digests("alice", of, first, last, [&](std::uint32_t number, std::string_view octets) {
+      all.append(std::to_string(number)).append("=").append(octets).append(" ");
+    })));
+    return all;
+  };
+  const auto keep = [&](mailbox_id in, std::vector<digest> digests, std::uint64_t modseq) {
+    return sync_wait(b.store.keep_digests("alice", in, std::move(digests), modseq));
+  };
+  const auto modseq = [&](mailbox_id of) { return sync_wait(b.store.status("alice", of))->highest_modseq; };
+  CHECK(kept(box).empty());
+  // Nobody hears of it, since nothing changed.
+  std::atomic<int> heard{0};
+  const auto watch = b.store.watch("alice", [&](mailbox_id) { ++heard; });
+  const auto before = b.look(box);
+  REQUIRE(keep(box, {{0, "zero"}, {1, "one"}, {7, "seven"}}, modseq(box)));
+  CHECK(b.look(box)->highest_modseq == before->highest_modseq);
+  CHECK(kept(box) == "0=zero 1=one 7=seven ");
+  CHECK(kept(box, 1, 6) == "1=one ");
+  REQUIRE(keep(box, {{0, "nought"}}, modseq(box)));
+  CHECK(kept(box, 0, 0) == "0=nought ");
+  CHECK(heard == 0);
+  CHECK(keep(box, {{0, "late"}}, modseq(box) - 1).error() == base::errc::conflict);
+  CHECK(keep(box + 1000, {{0, "nowhere"}}, 1).error() == errc::no_such_mailbox);
+  CHECK(kept(box) == "0=nought 1=one 7=seven ");
+  // New messages and flags change nothing of them, a message that goes does.
+  b.put("one more");
+  REQUIRE(sync_wait(b.store.change_flags("alice", box, uids{{2, 2}}, flag_change::add, {.system = flags::deleted}, std::nullopt)));
+  CHECK(kept(box) == "0=nought 1=one 7=seven ");
+  REQUIRE(sync_wait(b.store.expunge("alice", box, std::nullopt)));
+  CHECK(kept(box) == "1=one 7=seven ");
+  REQUIRE(keep(box, {{0, "again"}}, modseq(box)));
+  REQUIRE(sync_wait(b.store.move("alice", box, uids{{3, 3}}, b.id("Archive"))));
+  CHECK(kept(box) == "1=one 7=seven ");
+  // They go with the mailbox, and a new one of its name has none.
+  const auto archive = b.id("Archive");
+  REQUIRE(keep(archive, {{0, "zero"}}, modseq(archive)));
+  REQUIRE(sync_wait(b.store.remove("alice", "Archive")));
+  CHECK(kept(archive).empty());
+  REQUIRE(sync_wait(b.store.create("alice", "Archive", std::nullopt)));
+  CHECK(kept(b.id("Archive")).empty());
+}
+
 void conforms_in_summaries(const mailbox_factory& make) {
   bench b(make);
   const auto inbox = b.id("INBOX");

@@ -31,6 +31,7 @@ void conforms_in_keywords(const mailbox_factory& make);
 void conforms_in_copying_and_moving(const mailbox_factory& make);
 void conforms_in_expunging(const mailbox_factory& make);
 void conforms_in_summaries(const mailbox_factory& make);
+void conforms_in_digests(const mailbox_factory& make);
 void conforms_in_mailbox_watching(const mailbox_factory& make);
 void conforms_to_a_mailbox_model(const mailbox_factory& make, unsigned seed, int steps);
 void conforms_with_mailbox_threads(const mailbox_factory& make, int rounds);

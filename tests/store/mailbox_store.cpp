@@ -71,6 +71,7 @@ TEST_CASE("mailboxes in memory: keywords") { testing::conforms_in_keywords(in_me
 TEST_CASE("mailboxes in memory: copying and moving") { testing::conforms_in_copying_and_moving(in_memory); }
 TEST_CASE("mailboxes in memory: expunging") { testing::conforms_in_expunging(in_memory); }
 TEST_CASE("mailboxes in memory: summaries") { testing::conforms_in_summaries(in_memory); }
+TEST_CASE("mailboxes in memory: digests") { testing::conforms_in_digests(in_memory); }
 TEST_CASE("mailboxes in memory: watching") { testing::conforms_in_mailbox_watching(in_memory); }
 TEST_CASE("mailboxes in memory: against a model") {
   for (unsigned seed = 1; seed <= 6; ++seed) testing::conforms_to_a_mailbox_model(in_memory, seed, 150);
@@ -91,6 +92,7 @@ TEST_CASE("mailboxes on disk: keywords" * testing::needs_disk()) { testing::conf
 TEST_CASE("mailboxes on disk: copying and moving" * testing::needs_disk()) { testing::conforms_in_copying_and_moving(on_disk); }
 TEST_CASE("mailboxes on disk: expunging" * testing::needs_disk()) { testing::conforms_in_expunging(on_disk); }
 TEST_CASE("mailboxes on disk: summaries" * testing::needs_disk()) { testing::conforms_in_summaries(on_disk); }
+TEST_CASE("mailboxes on disk: digests" * testing::needs_disk()) { testing::conforms_in_digests(on_disk); }
 TEST_CASE("mailboxes on disk: watching" * testing::needs_disk()) { testing::conforms_in_mailbox_watching(on_disk); }
 TEST_CASE("mailboxes on disk: against a model" * testing::needs_disk()) { testing::conforms_to_a_mailbox_model(on_disk, 7, 150); }
 TEST_CASE("mailboxes on disk: many threads" * testing::needs_disk()) { testing::conforms_with_mailbox_threads(on_disk, 40); }

@@ -215,6 +215,15 @@ struct stored_summaries {
   bool more = false;                  // the range may hold further messages behind the last row
 };
 
+// What a reader of mail made of the summaries of many messages and wants to find again: a row of octets for each range of
+// uids from number * digest_uids on.
+inline constexpr std::uint32_t digest_uids = 1024;
+struct digest {
+  std::uint32_t number = 0;
+  std::string octets;
+};
+using digest_function = std::function<void(std::uint32_t number, std::string_view octets)>;
+
 // 0: no limit.
 struct quota_limits {
   std::uint64_t octets = 0, messages = 0;
@@ -338,6 +347,15 @@ class mailbox_store {
   // is given lives until it returns; it must not ask the store.
   virtual base::task<base::status> visit_summaries(account_id account, mailbox_id mailbox, std::uint32_t first,
                                                    std::uint32_t last, const summary_function& f);
+  // Digests are kept until one of their messages goes, or the mailbox; a reader can do without them at any time.
+  // `modseq`: the highest one of the snapshot that they were made from. Errors: conflict when the mailbox is not in that
+  // state any more; no_such_mailbox; unsupported for a store that keeps none.
+  virtual base::task<base::status> keep_digests(account_id account, mailbox_id mailbox, std::vector<digest> digests,
+                                                std::uint64_t modseq);
+  // Calls `f` with those of first ≤ number ≤ last that are kept, ascending. What it is given lives until it returns; it
+  // must not ask the store.
+  virtual base::task<base::status> visit_digests(account_id account, mailbox_id mailbox, std::uint32_t first,
+                                                 std::uint32_t last, const digest_function& f);
   // base::errc::not_found when the message was removed long ago, corrupt when its octets are damaged.
   virtual base::task<base::result<message_octets>> read(blob_ref blob) = 0;
   // The first `most` octets of it at least, or all where it has no more: a header need not hold a large message.

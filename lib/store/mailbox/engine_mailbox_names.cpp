@@ -159,7 +159,7 @@ base::task<base::status> engine_mailbox_store::erase_rows(const std::string& par
 
 base::task<base::status> engine_mailbox_store::purge_mailbox(const std::string& partition, mailbox_id mailbox) {
   std::vector<key_range> ranges;
-  for (const char kind : {keys::page, keys::states, keys::tail, keys::summary, keys::change, keys::expunged})
+  for (const char kind : {keys::page, keys::states, keys::tail, keys::summary, keys::digest, keys::change, keys::expunged})
     ranges.push_back(keys::all(kind, mailbox));
   ranges.push_back(keys::all(keys::gone, mailbox));  // last: until then the removal is known to be unfinished
   co_return co_await erase_rows(partition, std::move(ranges));

@@ -461,6 +461,45 @@ base::task<base::status> engine_mailbox_store::visit_summaries(account_id accoun
   co_return base::status();
 }
 
+base::task<base::status> mailbox_store::keep_digests(account_id, mailbox_id, std::vector<digest>, std::uint64_t) {
+  co_return base::fail(base::errc::unsupported);
+}
+
+base::task<base::status> mailbox_store::visit_digests(account_id, mailbox_id, std::uint32_t, std::uint32_t,
+                                                      const digest_function&) {
+  co_return base::status();
+}
+
+// No change of the mailbox: neither its head nor the account's counters are written.
+base::task<base::status> engine_mailbox_store::keep_digests(account_id account, mailbox_id mailbox,
+                                                            std::vector<digest> digests, std::uint64_t modseq) {
+  const std::string partition = keys::partition(account);
+  co_return co_await core_.commit(partition, [&](const view& now, std::span<const blob_ref>, batch& out) -> base::status {
+    const auto head = require_head(account_reader(now, partition, core_.report), mailbox);
+    if (!head) return base::fail(head.error());
+    if (head->highest_modseq != modseq) return base::fail(base::errc::conflict);
+    for (const auto& one : digests) out.put(keys::of_mailbox(keys::digest, mailbox, one.number), one.octets);
+    return {};
+  });
+}
+
+base::task<base::status> engine_mailbox_store::visit_digests(account_id account, mailbox_id mailbox,
+                                                             std::uint32_t first, std::uint32_t last,
+                                                             const digest_function& f) {
+  const std::string partition = keys::partition(account);
+  auto now = core_.where.read(partition);
+  if (!now) co_return base::fail(now.error());
+  const account_reader read(**now, partition, core_.report);
+  co_return read.rows(keys::range(keys::digest, mailbox, first, last),
+                      [&](std::string_view key, std::string_view value) -> base::status {
+                        std::uint32_t number = 0;
+                        std::string_view rest = key.substr(1 + sizeof mailbox);
+                        if (!take_key_number(rest, number) || !rest.empty()) return read.corrupt(key);
+                        f(number, value);
+                        return {};
+                      });
+}
+
 base::task<base::result<message_octets>> engine_mailbox_store::read(blob_ref blob) {
   co_return co_await core_.read_blob(blob);
 }

@@ -71,6 +71,10 @@ class engine_mailbox_store final : public mailbox_store {
                                                        std::uint32_t last, std::size_t most) override;
   base::task<base::status> visit_summaries(account_id account, mailbox_id mailbox, std::uint32_t first,
                                            std::uint32_t last, const summary_function& f) override;
+  base::task<base::status> keep_digests(account_id account, mailbox_id mailbox, std::vector<digest> digests,
+                                        std::uint64_t modseq) override;
+  base::task<base::status> visit_digests(account_id account, mailbox_id mailbox, std::uint32_t first,
+                                         std::uint32_t last, const digest_function& f) override;
   base::task<base::result<message_octets>> read(blob_ref blob) override;
   base::task<base::result<message_octets>> read_beginning(blob_ref blob, std::uint64_t most) override;
   base::task<base::result<std::optional<mail::uid_set>>> expunged_since(account_id account, mailbox_id mailbox,

@@ -21,6 +21,7 @@ inline constexpr char page = 'P';                 // P mailbox, page number
 inline constexpr char states = 'F';               // F mailbox, page number: the page's flags
 inline constexpr char tail = 'T';                 // T mailbox, uid: entries of the last, unfinished page
 inline constexpr char summary = 'Y';              // Y mailbox, uid
+inline constexpr char digest = 'K';               // K mailbox, range of uids: what a reader made of their summaries
 inline constexpr char change = 'C';               // C mailbox, slot of the ring
 inline constexpr char expunged = 'X';             // X mailbox, modseq
 inline constexpr char annotation = 'M';           // M mailbox, user NUL entry; no user: of all
