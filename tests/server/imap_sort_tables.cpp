@@ -8,6 +8,7 @@
 #include "briefwerk/mail/summary.hpp"
 #include "imap_support.hpp"
 #include "server/imap/message_order.hpp"
+#include "server/imap/sort_digest.hpp"
 #include "server/imap/sort_table.hpp"
 #include "server/imap/sort_tables.hpp"
 #include "server/imap/text_ranks.hpp"
@@ -291,7 +292,7 @@ class known_mail {
     for (const auto& [uid, message] : all) out.append(" ").append(std::to_string(uid));
     return out;
   }
-  std::size_t count(const std::string& mailbox) { return boxes_[mailbox].size(); }
+  void set_subject(const std::string& mailbox, std::uint32_t uid, std::string to) { boxes_[mailbox][uid].subject = std::move(to); }
   std::mt19937& random() noexcept { return random_; }
 
  private:
@@ -455,4 +456,113 @@ TEST_CASE("SORT of a mailbox that was made anew under the same name") {
     c.command("UNSELECT");
     c.command("DELETE Box");
   }
+}
+
+namespace {
+
+std::vector<std::string> texts_of(std::string_view octets, bool& good) {
+  std::vector<std::string> out;
+  good = imap::read_digest(octets, [&](std::uint32_t uid, const mail::message_summary_view& s) {
+    out.push_back(std::to_string(uid) + " " + (s.sent ? std::to_string(s.sent->time_since_epoch().count()) : "-") + " " +
+                  std::string(s.base_subject) + "|" + std::string(s.from) + "|" + std::string(s.to) + "|" + std::string(s.cc) +
+                  "|" + std::string(s.display_from) + "|" + std::string(s.display_to));
+  });
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("digests: what was written is read; cut or changed octets end the reading") {
+  imap::sort_table table;
+  const std::pair<std::uint32_t, std::optional<std::int64_t>> messages[] = {
+      {1, 0}, {2, -1}, {3, std::nullopt}, {700, 1'700'000'000}, {4'294'967'295u, -62'000'000'000}};
+  for (const auto& [uid, sent] : messages) {
+    auto one = summary_of("S " + std::to_string(uid), sent);
+    one.from = "f";
+    one.to = std::string(300, 't');
+    one.cc = "";
+    one.display_from = std::string("d\0", 2);
+    one.display_to = "D";
+    const std::string octets = mail::encode_summary(one);
+    table.add(uid, *mail::view_summary(octets));
+  }
+  const std::string octets = imap::write_digest(table, 2, UINT32_MAX, [](std::uint32_t uid) { return uid != 700; });
+  bool good = false;
+  const std::string rest = "|f|" + std::string(300, 't') + "||" + std::string("d\0", 2) + "|D";
+  const std::vector<std::string> expected{"2 -1 S 2" + rest, "3 - S 3" + rest, "4294967295 -62000000000 S 4294967295" + rest};
+  CHECK(texts_of(octets, good) == expected);
+  CHECK(good);
+  std::size_t whole = 0;
+  for (std::size_t size = 0; size < octets.size(); ++size) {
+    const auto block = std::make_unique<char[]>(size);
+    std::copy_n(octets.data(), size, block.get());
+    const auto read = texts_of({block.get(), size}, good);
+    CHECK(std::equal(read.begin(), read.end(), expected.begin()));
+    whole += good;  // at the end of a message nothing is missing
+  }
+  CHECK(whole == expected.size());
+  std::string later = octets;
+  later.front() = 2;
+  CHECK(texts_of(later, good).empty());
+  CHECK_FALSE(good);
+  CHECK(texts_of(octets + octets.substr(1), good) == expected);  // not ascending
+  CHECK_FALSE(good);
+}
+
+TEST_CASE("a first SORT reads digests, and leaves them for the next") {
+  house home;
+  known_mail known(home, 41);
+  known.append("INBOX", 1500);
+  known.append("INBOX", 1500);
+  const auto inbox = sync_wait(home.mail().find(home.alice(), "INBOX"))->id;
+  const auto kept = [&] {
+    std::map<std::uint32_t, std::string> found;
+    REQUIRE(sync_wait(home.mail().visit_digests(home.alice(), inbox, 0, UINT32_MAX, [&](std::uint32_t number, std::string_view octets) { found[number] = octets; })));
+    return found;
+  };
+  const std::vector<wire::sort_key> keys{{field::subject, false}, {field::from, true}, {field::date, false}};
+  const std::string command = "UID SORT (SUBJECT REVERSE FROM DATE) UTF-8 ALL";
+  client c(home);
+  c.login();
+  c.command("SELECT INBOX");
+  CHECK(first_line(c.command(command)) == known.sorted("INBOX", keys));
+  for (int i = 0; i < 1000 && kept().size() < 2; ++i) c.is_quiet(std::chrono::milliseconds(5));
+  auto digests = kept();
+  REQUIRE(digests.size() == 2);  // uids 1 to 2047; what may still grow has none
+  std::map<std::uint32_t, std::pair<std::string, std::string>> told;
+  for (const auto& [number, octets] : digests) {
+    const bool good = imap::read_digest(octets, [&](std::uint32_t uid, const mail::message_summary_view& s) {
+      CHECK(uid / store::digest_uids == number);
+      told[uid] = {std::string(s.base_subject), std::string(s.from)};
+    });
+    CHECK(good);
+  }
+  CHECK(told.size() == 2047);
+
+  // The same messages, elsewhere: a house whose digests say something else is believed, a damaged one is not.
+  house second;
+  known_mail same(second, 41);
+  same.append("INBOX", 1500);
+  same.append("INBOX", 1500);
+  const auto place = sync_wait(second.mail().find(second.alice(), "INBOX"))->id;
+  const auto modseq = sync_wait(second.mail().status(second.alice(), place))->highest_modseq;
+  std::string swapped = digests[0];
+  const std::string subject = told[5].first;
+  REQUIRE_FALSE(subject.empty());
+  imap::sort_table altered;
+  imap::read_digest(swapped, [&](std::uint32_t uid, mail::message_summary_view s) {
+    if (uid == 5) s.base_subject = "!";  // before all others that have one
+    altered.add(uid, s);
+  });
+  swapped = imap::write_digest(altered, 0, UINT32_MAX, [](std::uint32_t) { return true; });
+  std::string damaged = digests[1].substr(0, digests[1].size() / 2) + "\xff";
+  std::vector<store::digest> put;
+  put.push_back({0, swapped});
+  put.push_back({1, damaged});
+  REQUIRE(sync_wait(second.mail().keep_digests(second.alice(), place, std::move(put), modseq)));
+  client d(second);
+  d.login();
+  d.command("SELECT INBOX");
+  same.set_subject("INBOX", 5, "!");
+  CHECK(first_line(d.command(command)) == same.sorted("INBOX", keys));
 }

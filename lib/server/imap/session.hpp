@@ -276,6 +276,8 @@ class session final : public watcher {
                               const summary_function& f);
   // The messages of `found` in the order that the keys say, as indices.
   base::task<bool> sort_hits(std::span<const wire::sort_key> keys, const search_result& found, std::vector<std::uint32_t>& order);
+  // Adds those of `missing` of which there are digests; leaves the others.
+  base::task<void> read_digests(std::vector<std::uint32_t>& missing, sort_table& into);
   // A table that knows these messages, as far as they can be read. False: the connection is gone.
   base::task<bool> fill_table(std::span<const std::uint32_t> hits, std::span<const std::uint32_t> uids,
                               sort_fields fields, std::shared_ptr<shared_sort_table>& table);

@@ -5,6 +5,7 @@
 #include "pages.hpp"
 #include "session.hpp"
 #include "slices.hpp"
+#include "sort_digest.hpp"
 #include "sort_tables.hpp"
 #include "thread_tree.hpp"
 
@@ -18,6 +19,9 @@ namespace {
 constexpr std::size_t absent_messages = 16;
 // So many summaries in a row that are not asked for: it is quicker to look for the next one that is.
 constexpr unsigned most_unasked = 64;
+// Digests that are read, or written, between two looks at other work, and how often that is tried while messages change.
+constexpr std::uint32_t digests_at_once = 16;
+constexpr unsigned most_tries = 10;
 // Summaries between two looks at the clock.
 constexpr std::size_t rows_in_a_row = 16;
 
@@ -66,6 +70,41 @@ bool write_text_keys(shared_sort_table& shared, wire::sort_field field, std::spa
   if (table.sort_some(field)) return false;
   table.find(uids, [&](std::size_t i, std::size_t place) { out[i] = place < table.size() ? table.key(field, place) : 0; });
   return true;
+}
+
+// The ranges of digests in which these messages are, but that of the next one that comes.
+std::vector<std::uint32_t> ranges_of(std::span<const std::uint32_t> uids, std::uint32_t uid_next) {
+  std::vector<std::uint32_t> out;
+  for (const std::uint32_t uid : uids) {
+    const std::uint32_t number = uid / store::digest_uids;
+    if (number < uid_next / store::digest_uids && (out.empty() || out.back() != number)) out.push_back(number);
+  }
+  return out;
+}
+
+// Some at a time. Goes on for itself: where it fails, the next first SORT reads summaries again.
+base::task<void> keep_digests(store::mailbox_store& mail, store::account_id account, store::mailbox_id mailbox,
+                              std::shared_ptr<shared_sort_table> shared, std::vector<std::uint32_t> numbers) {
+  unsigned tries = 0;
+  for (std::size_t next = 0; next < numbers.size();) {
+    const auto now = co_await mail.snapshot(account, mailbox);
+    if (!now) co_return;
+    std::vector<store::digest> some;
+    const std::size_t end = std::min(numbers.size(), next + digests_at_once);
+    {
+      std::lock_guard lock(shared->mutex);
+      for (std::size_t i = next; i < end; ++i) {
+        const std::uint32_t first = numbers[i] * store::digest_uids;
+        some.push_back({numbers[i], write_digest(shared->table, first, first + (store::digest_uids - 1),
+                                                 [&](std::uint32_t uid) { return (*now)->find(uid) != nullptr; })});
+      }
+    }
+    const auto kept = co_await mail.keep_digests(account, mailbox, std::move(some), (*now)->highest_modseq);
+    if (kept)
+      next = end;
+    else if (kept.error() != base::errc::conflict || ++tries == most_tries)
+      co_return;
+  }
 }
 
 base::task<void> sweep(std::shared_ptr<sort_tables> tables) {
@@ -206,7 +245,9 @@ base::task<bool> session::fill_table(std::span<const std::uint32_t> hits, std::s
   }
   if (missing.empty()) co_return true;
   const bool fits = missing.size() <= kept.most_messages();
-  sort_table fresh(fits ? sort_table::of_summaries : fields);
+  const bool many = missing.size() >= store::digest_uids;
+  sort_table fresh(fits ? sort_table::of_summaries : fields), digested;
+  if (fits && many) co_await read_digests(missing, digested);
   const bool alive = co_await for_each_summary(
       fits ? std::span<const std::uint32_t>(missing) : hits,
       [&](std::uint32_t, const store::message_entry& entry, const mail::message_summary_view& summary) {
@@ -219,15 +260,47 @@ base::task<bool> session::fill_table(std::span<const std::uint32_t> hits, std::s
     table->table = std::move(fresh);
     co_return true;
   }
+  // Where all messages of a range are known; what may still come into the last one is left out.
+  std::vector<std::uint32_t> undigested;
+  if (many && hits.size() == announced_->count()) undigested = ranges_of(fresh.uids(), announced_->uid_next);
   std::uint64_t octets = 0;
   {
     std::lock_guard lock(table->mutex);
+    table->table.merge(std::move(digested));
     table->table.merge(std::move(fresh));
     if (table->table.size() >= sort_tables::least_messages) octets = table->table.octets();
   }
   if (octets != 0) kept.put(owner_, selected_, uid_validity, table, octets);
   if (kept.wants_sweeper()) base::spawn_here(where_, sweep(service_.sort_tables));
+  if (!undigested.empty()) base::spawn(where_, keep_digests(mail(), owner_, selected_, table, std::move(undigested)));
   co_return true;
+}
+
+// A damaged one is as good as none.
+base::task<void> session::read_digests(std::vector<std::uint32_t>& missing, sort_table& into) {
+  const auto known = announced_;
+  slices turn(*options().clock, where_);
+  page_walk pages(*known);
+  std::vector<std::uint32_t> left;
+  std::size_t next = 0;
+  const store::digest_function one_digest = [&](std::uint32_t, std::string_view octets) {
+    read_digest(octets, [&](std::uint32_t uid, const mail::message_summary_view& summary) {
+      for (; next < missing.size() && pages.at(missing[next]).uid < uid; ++next) left.push_back(missing[next]);
+      if (next == missing.size() || pages.at(missing[next]).uid != uid) return;
+      into.add(uid, summary);
+      ++next;
+    });
+  };
+  while (next < missing.size()) {
+    const std::uint32_t first = pages.at(missing[next]).uid / store::digest_uids;
+    const std::uint32_t last = first + std::min(digests_at_once - 1, UINT32_MAX / store::digest_uids - first);
+    const auto visited = co_await mail().visit_digests(owner_, selected_, first, last, one_digest);
+    if (!visited) break;
+    for (; next < missing.size() && pages.at(missing[next]).uid / store::digest_uids <= last; ++next) left.push_back(missing[next]);
+    if (turn.is_over()) co_await turn.next();
+  }
+  left.insert(left.end(), missing.begin() + static_cast<std::ptrdiff_t>(next), missing.end());
+  missing = std::move(left);
 }
 
 void session::write_sort_result(const wire::search_command& search, std::vector<std::uint32_t> order,

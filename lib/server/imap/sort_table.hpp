@@ -31,7 +31,11 @@ class sort_table {
 
   explicit sort_table(sort_fields kept = of_summaries) : kept_(kept) {}
 
+  static constexpr std::array columns = {field::subject, field::from, field::to, field::cc, field::display_from,
+                                         field::display_to};
+
   std::size_t size() const noexcept { return uids_.size(); }
+  std::span<const std::uint32_t> uids() const noexcept { return uids_; }  // ascending
   std::size_t octets() const noexcept;  // of memory, by estimate
 
   // A message behind all others.
@@ -61,6 +65,10 @@ class sort_table {
     const auto at = column_of(one);
     return texts_[at].rank(numbers_[at][place]);
   }
+  std::string_view text(field one, std::size_t place) const noexcept {
+    const auto at = column_of(one);
+    return texts_[at].text(numbers_[at][place]);
+  }
   // Of the message at a place: the Date field, in seconds since 1970; nothing where there is none.
   std::optional<std::int64_t> sent(std::size_t place) const noexcept {
     return sent_[place] == unsent ? std::nullopt : std::optional(sent_[place]);
@@ -68,8 +76,6 @@ class sort_table {
 
  private:
   static constexpr std::int64_t unsent = INT64_MIN;
-  static constexpr std::array columns = {field::subject, field::from, field::to, field::cc, field::display_from,
-                                         field::display_to};
   static constexpr std::size_t column_of(field one) noexcept {
     std::size_t at = 0;
     while (columns[at] != one) ++at;
