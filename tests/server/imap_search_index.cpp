@@ -38,7 +38,7 @@ struct indexed_house {
   ~indexed_house() { std::filesystem::remove_all(folder); }
   void build() {
     const search::service_options options{.least_messages = 1, .batch = 1};
-    search::account_indexer indexer(*finder.where, at.mail(), options, [] { return false; });
+    search::account_indexer indexer(*finder.where, at.mail(), options, [] { return false; }, [] {});
     const auto done = indexer.run(at.alice(), true);
     REQUIRE(done.has_value());
     CHECK_FALSE(done->more);
