@@ -1,5 +1,7 @@
 #include "briefwerk/search/service.hpp"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,10 +25,20 @@ using base::log_level;
 using std::chrono::steady_clock;
 
 constexpr std::size_t waiting_questions = 10000;
-// Not lower: locks that sessions need too (of the store, of memory) are held by this thread at moments, and the lower it is, the
-// longer they may wait for it to come to its turn.
 constexpr int low_priority = 10;
 constexpr std::chrono::milliseconds piece_of_rest{20};
+
+// Only the idle class makes way at once. Beside a thread that is merely nice, whoever the disk wakes up after a sync may wait
+// for the end of its slice: measured, 4 ms for a sync of 0.1. A thread of that class that holds a lock may keep it for long
+// where other programs want every processor, so it takes those that sessions need seldom (stand_aside). Where the class is
+// missing or refused it is nice.
+void take_low_priority() {
+#ifdef SCHED_IDLE
+  const sched_param none{};
+  if (::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &none) == 0) return;
+#endif
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
+}
 constexpr std::chrono::minutes retry_after{5};
 
 }  // namespace
@@ -75,6 +87,7 @@ struct service::state {
   mutable std::mutex mutex;
   std::condition_variable_any asked, woken, rested;
   right_of_way others;
+  steady_clock::time_point asks_next;  // of the indexing thread
   std::deque<question> questions;
   std::map<store::account_id, account> accounts;
   bool busy = true;
@@ -162,7 +175,7 @@ void service::state::answer_questions(std::stop_token stop) {
 }
 
 void service::state::run_index(std::stop_token stop) {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
+  take_low_priority();
   for (auto look_again = steady_clock::now(); !stop.stop_requested();) {
     if (steady_clock::now() >= look_again) {
       look_for_accounts();
@@ -243,6 +256,9 @@ void service::state::erase(const store::account_id& id) {
 }
 
 void service::state::stand_aside(const std::stop_token& stop, steady_clock::time_point latest) {
+  const auto now = steady_clock::now();
+  if (now < asks_next) return;
+  asks_next = now + piece_of_rest;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested() && others.must_rest(steady_clock::now(), latest))
     rested.wait_for(lock, stop, piece_of_rest, [] { return false; });
