@@ -4,10 +4,13 @@
 
 Half of the addresses are real ones of the loopback range, half are told by the PROXY protocol. Each guesses some names
 over IMAP in the clear, so that the load generator pays for guessing and not for TLS; with --tls the first half do it over
-IMAPS, and compete for handshakes too. Two honest users, each from an address of his own, do a round every 50 ms:
+IMAPS, and compete for handshakes too. Two honest users, each from an address of his own, do a round every 50 ms, a
+third one once a second:
 
-    "visit":   connection with TLS, LOGIN, SELECT, FETCH of 20 messages, LOGOUT; each part is told as well
-    "session": SELECT and FETCH in one session over TLS that stays
+    "visit":    connection with TLS, LOGIN, SELECT, FETCH of 20 messages, LOGOUT; each part is told as well
+    "session":  SELECT and FETCH in one session over TLS that stays
+    "newcomer": as a visit, but each from an address and a network where nobody has ever logged in: his password waits
+                among those of the attackers, and he may be told to come again ("failed")
 
 First they run until all is settled; then so many rounds with nobody else, then as long as the attack takes, then, when the
 attackers' connections have ended, so many rounds again. All phases are measured in the same way. The quiet value is that
@@ -44,7 +47,7 @@ from harness import Server, message  # noqa: E402  (reads sys.argv)
 
 VISITOR, RESIDENT = "127.255.0.1", "127.255.0.2"
 CONNECTIONS = 4000  # of the attackers at once: their failing answers are delayed, up to 15 s each
-PACE = 0.05
+PACE, PACE_OF_NEWCOMERS = 0.05, 1.0
 SETTLED = 200  # rounds before the first that counts
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -80,10 +83,14 @@ class Client:
 
 
 class Visitor:
-    """A round is a whole visit. parts: seconds of each part of each round."""
+    """A round is a whole visit, and answers the seconds of its parts."""
+    pace = PACE
 
     def __init__(self, server):
         self.server, self.context = server, server.trust()
+
+    def address(self):
+        return VISITOR
 
     def round(self):
         parts, at = {}, time.monotonic()
@@ -92,7 +99,7 @@ class Visitor:
             nonlocal at
             now = time.monotonic()
             parts[name], at = now - at, now
-        client = Client(self.server, VISITOR, self.context)
+        client = Client(self.server, self.address(), self.context)
         done("connect")
         try:
             for name, text in (("login", 'LOGIN "alice@example.test" "correct horse"'), ("select", "SELECT INBOX"),
@@ -104,7 +111,17 @@ class Visitor:
         return parts
 
 
+class Newcomer(Visitor):
+    pace, number = PACE_OF_NEWCOMERS, 0
+
+    def address(self):
+        self.number += 1
+        return f"127.77.{self.number % 256}.{self.number // 256 + 1}"
+
+
 class Resident:
+    pace = PACE
+
     def __init__(self, server):
         self.client = Client(server, RESIDENT, server.trust())
         self.client.command('LOGIN "alice@example.test" "correct horse"')
@@ -133,7 +150,7 @@ class Honest:
                     took, waited, parts, failed = [], [], {}, 0
                 else:
                     told.send((took, waited, parts, failed))
-            due = max(due + PACE, time.monotonic())
+            due = max(due + kind.pace, time.monotonic())
             time.sleep(max(0.0, due - time.monotonic()))
             waits, begun = own_waits(), time.monotonic()
             try:
@@ -142,11 +159,15 @@ class Honest:
                 took.append(time.monotonic() - begun)
                 waited.append(own_waits() - waits)
             except OSError as why:
-                if failed == 0:
+                if failed == 0 and kind is not Newcomer:
                     print(f"an honest user ({kind.__name__}) failed: {why}", file=sys.stderr)
                 failed += 1
                 if kind is Resident:
                     user = kind(server)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.join()
 
     def begin(self):
         self.mine.send("begin")
@@ -307,7 +328,8 @@ def main():
     server.account("alice@example.test")
     for _ in range(20):
         server.deliver("friend@example.test", ["alice@example.test"], message("friend@example.test", "alice@example.test"))
-    users = {"visit": Honest(Visitor, server), "session": Honest(Resident, server)}
+    users = {"visit": Honest(Visitor, server), "session": Honest(Resident, server),
+             "newcomer": Honest(Newcomer, server)}
 
     def quiet():
         time.sleep(ARGUMENTS.rounds * PACE)
@@ -319,6 +341,8 @@ def main():
     after_attack = server.memory()
     time.sleep(SETTLED * PACE)
     phases["after"] = Phase(server, users, quiet)
+    for one in users.values():
+        one.stop()
     counts = phases["attack"].result
     figures = {
         "attempts": sum(counts.values()), "over_tls": ARGUMENTS.tls, "seconds": round(phases["attack"].seconds, 1), **counts,

@@ -12,3 +12,4 @@
 #include "briefwerk/net/standing.hpp"
 #include "briefwerk/net/stream.hpp"
 #include "briefwerk/net/tls_context.hpp"
+#include "briefwerk/net/turn_line.hpp"

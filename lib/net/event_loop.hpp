@@ -16,8 +16,8 @@
 #include <thread>
 
 #include "briefwerk/net/io_threads.hpp"
+#include "briefwerk/net/turn_line.hpp"
 #include "net/short_wait.hpp"
-#include "net/turn_line.hpp"
 
 namespace briefwerk::net {
 

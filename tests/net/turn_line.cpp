@@ -1,6 +1,6 @@
 // Who is served first where each turn is costly.
 
-#include "net/turn_line.hpp"
+#include "briefwerk/net/turn_line.hpp"
 
 #include <doctest/doctest.h>
 
@@ -67,6 +67,31 @@ TEST_CASE("turn line: better standing comes first, and nobody waits for ever") {
   CHECK(until_u > 8);
   CHECK(until_x <= 10);
   CHECK(until_u <= 10);
+}
+
+TEST_CASE("turn line: who has to go for a newcomer") {
+  fixture f;
+  const auto displaced_by = [&](std::string_view peer, standing of) {
+    return f.line.displace(of, base::ip_address::parse(peer).value()).value_or("nobody");
+  };
+  CHECK(displaced_by("192.0.2.1", standing::good) == "nobody");
+  for (const char* name : {"a1", "a2", "a3"}) f.put(name, "192.0.2.1");
+  f.put("b1", "192.0.3.1");
+  f.put("b2", "192.0.3.1");
+  CHECK(displaced_by("10.0.0.1", standing::doubtful) == "nobody");
+  CHECK(displaced_by("192.0.2.7", standing::unknown) == "nobody");
+  CHECK_MESSAGE(displaced_by("192.0.3.7", standing::unknown) == "nobody", "it would have as many as they");
+  CHECK_MESSAGE(displaced_by("192.0.4.1", standing::unknown) == "a3", "the last of those that have the most");
+  f.put("x1", "10.0.0.1", standing::doubtful);
+  f.put("y1", "10.0.1.1", standing::doubtful);
+  f.put("y2", "10.0.1.1", standing::doubtful);
+  CHECK(displaced_by("192.0.2.7", standing::unknown) == "y2");
+  CHECK(displaced_by("192.0.2.7", standing::good) == "x1");
+  CHECK(displaced_by("10.0.2.1", standing::doubtful) == "nobody");
+  CHECK(displaced_by("192.0.2.7", standing::unknown) == "y1");
+  CHECK(f.line.size() == 4);
+  CHECK(displaced_by("192.0.2.7", standing::good) == "a2");
+  CHECK(f.take() == "a1 b1 b2 ");
 }
 
 TEST_CASE("turn line: a crowd of networks delays one step by its own rank only") {

@@ -159,6 +159,54 @@ TEST_CASE("guarded logins: strangers wait in a bounded line, who is known goes p
   for (const char* name : {"first", "second", "third", "known"}) CHECK(answers[name] == kind::refused);
 }
 
+TEST_CASE("guarded logins: a line full of guesses has room for a stranger who did not guess") {
+  fixture with({.strangers_at_once = 1, .strangers_waiting = 4, .waiting_per_address = 4});
+  for (int i = 0; i < 6; ++i) CHECK(with.check("203.0.113." + std::to_string(i), "wrong") == kind::refused);
+  with.inner.asked = 0;
+  with.inner.waits = true;
+  base::blocking_executor loop;
+  std::string order;
+  std::map<std::string, kind> answers;
+  const auto origins = std::make_unique<std::map<std::string, server::auth_origin>>();
+  const auto ask = [&](const std::string& from, const std::string& name, const char* password) {
+    auto run = [](fixture& all, const server::auth_origin& origin, const char* said, std::string who, std::string& ended,
+                  kind& into) -> base::task<void> {
+      const auto result = co_await all.logins.check_password(who + "@example.org", said, origin);
+      ended += who + ' ';
+      into = result.what;
+    };
+    const auto& origin = origins->emplace(name, with.origin(from)).first->second;
+    answers[name] = kind::challenge;  // none yet
+    base::spawn_here(loop, run(with, origin, password, name, order, answers[name]));
+  };
+  const auto settle = [&] {
+    std::atomic<bool> done = false;
+    for (int i = 0; i < 5; ++i) {
+      done = false;
+      loop.post([&] { done = true; });
+      loop.run_until(done);
+    }
+  };
+  for (int i = 0; i < 6; ++i) ask("203.0.113." + std::to_string(i), "g" + std::to_string(i), "guess");
+  settle();
+  CHECK(order == "g5 ");  // one is checked, four wait
+  CHECK(answers["g5"] == kind::unavailable);
+  ask("192.0.2.1", "owner", "right");
+  settle();
+  CHECK_MESSAGE(order == "g5 g4 ", "the last of the guesses had to go");
+  CHECK(answers["g4"] == kind::unavailable);
+  while (!with.inner.waiting.empty()) {
+    auto next = std::move(with.inner.waiting.front());
+    with.inner.waiting.pop_front();
+    next({});
+    settle();
+  }
+  CHECK_MESSAGE(order == "g5 g4 g0 owner g1 g2 g3 ", "and the owner is next");
+  CHECK(answers["owner"] == kind::success);
+  CHECK(with.inner.asked == 5);
+  CHECK(with.metrics.get_counter("guard.checks.busy").value() == 2);
+}
+
 TEST_CASE("guarded logins: a slowed answer comes later, on the session's loop; a right one at once") {
   fixture with;
   for (int i = 0; i < 10; ++i) CHECK(with.check("192.0.2." + std::to_string(i + 1), "wrong") == kind::refused);

@@ -14,7 +14,8 @@ namespace briefwerk::server {
 
 struct guarded_authenticator_options {
   // Passwords of strangers to the account (mechanisms that show the password) checked at once; as many as wait for
-  // that, in all and of one address (IPv6: /64). Who finds the line full is told to come again (unavailable).
+  // that, in all and of one address (IPv6: /64). Addresses without failures come first, each network in its turn
+  // (net/turn_line.hpp). Who finds the line full, or has to make room in it, is told to come again (unavailable).
   std::size_t strangers_at_once = 1;
   std::size_t strangers_waiting = 200;
   std::size_t waiting_per_address = 4;

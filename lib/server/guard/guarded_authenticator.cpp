@@ -19,6 +19,9 @@ struct guarded_authenticator::impl {
   bool is_stranger(const base::ip_address& peer, std::string_view login) const {
     return !guard.is_allowed(peer) && !guard.is_known(peer, login);
   }
+  base::task<base::result<guard::check_line::place>> enter_line(const base::ip_address& peer) {
+    return line.enter(guard::counted_network(peer), guard.standing_of(peer));
+  }
   // What the guard makes of an answer of the mechanism; a failing one comes later.
   base::task<void> judge(const auth_result& result, login_guard::attempt what);
 
@@ -91,7 +94,7 @@ class guarded_exchange final : public auth_exchange {
     heard_.listen(message);
     auth_result result;
     if (heard_.is_complete() && shared_.is_stranger(origin_.peer.address, heard_.login())) {
-      const auto place = co_await shared_.line.enter(guard::counted_network(origin_.peer.address));
+      const auto place = co_await shared_.enter_line(origin_.peer.address);
       if (!place) {
         if (shared_.busy) shared_.busy->add();
         co_return auth_result{.what = auth_result::kind::unavailable, .login = std::string(heard_.login())};
@@ -147,7 +150,7 @@ base::task<auth_result> guarded_authenticator::check_password(std::string_view n
   if (impl_->guard.find_ban(origin.peer.address)) co_return banned();
   auth_result result;
   if (impl_->is_stranger(origin.peer.address, name)) {
-    const auto place = co_await impl_->line.enter(guard::counted_network(origin.peer.address));
+    const auto place = co_await impl_->enter_line(origin.peer.address);
     if (!place) {
       if (impl_->busy) impl_->busy->add();
       co_return auth_result{.what = auth_result::kind::unavailable, .login = std::string(name)};

@@ -4,14 +4,16 @@
 // then round and round by network, so that many connections from one place wait for each other and not others for them.
 // Nobody waits for ever: whoever is of lesser standing comes after `patience` turns of the better.
 //
-// As long as what waits; nothing is remembered of a network that has nothing here.
+// Takes memory for what waits; nothing is remembered of a network that has nothing here. Not thread-safe.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <list>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -31,6 +33,25 @@ class turn_line {
     at->second.push_back(std::move(step));
     if (is_new) its.turns.push_back(at);
     ++size_;
+  }
+
+  // Room for one more where the line is full: takes out what may wait least, the last step of the network that has the
+  // most among those of worst standing. Nothing: the newcomer has no better claim, since its standing is no better and
+  // its network has as many here.
+  std::optional<Step> displace(standing newcomer, const base::ip_address& peer) {
+    const auto own = static_cast<std::size_t>(newcomer);
+    for (std::size_t worst = ranks_.size(); worst-- > own;) {
+      rank& one = ranks_[worst];
+      if (one.turns.empty()) continue;
+      const auto most = std::ranges::max_element(
+          one.turns, {}, [](const auto& network) { return network->second.size(); });
+      const auto same = one.steps.find(network_of(peer));
+      const std::size_t of_newcomer = same == one.steps.end() ? 0 : same->second.size();
+      if (worst == own && (*most)->second.size() <= of_newcomer + 1) return std::nullopt;
+      --size_;
+      return one.take_last(most);
+    }
+    return std::nullopt;
   }
 
   bool empty() const noexcept { return size_ == 0; }
@@ -69,6 +90,17 @@ class turn_line {
     by_network steps;                                 // none is empty
     std::deque<typename by_network::iterator> turns;  // each network once
     unsigned passed_over = 0;
+
+    Step take_last(typename std::deque<typename by_network::iterator>::iterator of) {
+      const auto at = *of;
+      Step step = std::move(at->second.back());
+      at->second.pop_back();
+      if (at->second.empty()) {
+        steps.erase(at);
+        turns.erase(of);
+      }
+      return step;
+    }
 
     Step take() {
       const auto at = turns.front();
