@@ -158,9 +158,24 @@ def searches(client):
             "search_body_absent": "SEARCH BODY nowhereinthismail", "search_text": f"SEARCH TEXT {WORDS[200]}",
             "sort_subject": "SORT (SUBJECT) UTF-8 ALL", "sort_date": "SORT (REVERSE DATE) UTF-8 ALL",
             "sort_from": "SORT (FROM ARRIVAL) UTF-8 ALL", "sort_arrival": "SORT (ARRIVAL) UTF-8 ALL",
+            "sort_size": "SORT (SIZE) UTF-8 ALL",
             "thread_references": "THREAD REFERENCES UTF-8 ALL", "thread_subject": "THREAD ORDEREDSUBJECT UTF-8 ALL"}
     for what, command in rows.items():
         measure(f"{what}.n{options.messages}", lambda command=command: client.timed(command))
+
+
+def sort_after_new(client):
+    """SORT when one message more has come since the last: what was kept is brought up to date. They go again."""
+    client.ask('SELECT "Rows"')
+    took = []
+    for number in range(5):
+        octets = message(options.messages + number)
+        client.ask(b"APPEND \"Rows\" {%d+}\r\n" % len(octets) + octets)
+        client.ask("NOOP")
+        took.append(client.timed("SORT (SUBJECT) UTF-8 ALL") * 1000)
+    client.ask(f"STORE {options.messages + 1}:* +FLAGS.SILENT (\\Deleted)")
+    client.ask("EXPUNGE")
+    tell(f"sort_subject_after_new.n{options.messages}", statistics.median(took), "ms")
 
 
 def lots(client):
@@ -234,6 +249,7 @@ def main():
         million()
         return
     searches(client)
+    sort_after_new(client)
     lots(client)
     if options.million:
         million()
