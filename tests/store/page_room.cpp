@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -13,6 +15,7 @@
 namespace {
 
 using namespace briefwerk::store;
+namespace mail = briefwerk::mail;
 
 constexpr std::size_t full = mailbox_snapshot::page_size;
 
@@ -90,6 +93,59 @@ TEST_CASE("snapshot: pages that took the place of others, wherever they stand, a
   last = {};
   CHECK(one.expired());
   CHECK(last.count() == 0);
+}
+
+TEST_CASE("snapshot: the first message without \\Seen, whatever changed since it was looked for") {
+  constexpr std::size_t pages = 70;
+  std::vector<std::shared_ptr<const mailbox_snapshot::page>> all;
+  for (std::uint32_t i = 0; i < pages; ++i) all.push_back(share(numbered(i * full + 1, std::pmr::get_default_resource())));
+  auto now = std::make_unique<mailbox_snapshot>();
+  now->set_pages(all);
+  std::vector<bool> unseen(pages, false);
+  const auto change = [&](std::vector<std::pair<std::size_t, bool>> which) {
+    std::vector<mailbox_snapshot::replacement> others;
+    for (const auto& [place, seen] : which) {
+      auto entries = *now->shared_page(place);
+      for (auto& entry : entries) entry.flags = mail::flags::seen;
+      if (!seen) entries[7].flags = 0;
+      unseen[place] = !seen;
+      others.emplace_back(place, share(std::move(entries)));
+    }
+    auto after = std::make_unique<mailbox_snapshot>();
+    after->set_pages(*now, others);
+    after->unseen = static_cast<std::uint32_t>(std::ranges::count(unseen, true));
+    now = std::move(after);
+  };
+  const auto check = [&] {
+    const auto first = std::ranges::find(unseen, true);
+    std::optional<std::size_t> expected;
+    if (first != unseen.end()) expected = static_cast<std::size_t>(first - unseen.begin()) * full + 7;
+    CHECK(now->first_unseen() == expected);
+    CHECK(now->first_unseen() == expected);  // when it is known
+    const mailbox_snapshot copy = *now;
+    CHECK(copy.first_unseen() == expected);
+  };
+  std::vector<std::pair<std::size_t, bool>> everything;
+  for (std::size_t i = 0; i < pages; ++i) everything.emplace_back(i, i < 60);
+  change(everything);
+  check();
+  change({{60, true}, {69, true}});
+  check();
+  change({{2, false}});  // before the one that was known
+  check();
+  change({{65, false}});
+  check();
+  change({{2, true}});
+  check();
+  std::mt19937 random(9);
+  for (int i = 0; i < 300; ++i) {
+    const std::size_t place = random() % pages;
+    change({{place, random() % 4 != 0}});
+    if (i % 3 != 0) check();
+  }
+  now->set_pages(all);  // other messages
+  now->unseen = static_cast<std::uint32_t>(now->count());
+  CHECK(now->first_unseen() == 0u);
 }
 
 }  // namespace

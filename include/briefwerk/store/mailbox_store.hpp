@@ -8,6 +8,7 @@
 // two of them costs only the pages that differ, and an idle session holds two pointers.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -91,7 +92,8 @@ class mailbox_snapshot {
   std::size_t lower_bound(std::uint32_t uid) const noexcept;
   // nullptr when there is none.
   const message_entry* find(std::uint32_t uid) const noexcept;
-  // First message without \Seen, as index; nothing when all are seen.
+  // First message without \Seen, as index; nothing when all are seen. Looked for once, and a snapshot made of this one goes
+  // on from there.
   std::optional<std::size_t> first_unseen() const noexcept;
 
   // For implementations, before the snapshot is shared.
@@ -105,10 +107,26 @@ class mailbox_snapshot {
   // Snapshots share the pages in blocks: a change of one flag in a large mailbox would otherwise count a reference to each page.
   static constexpr std::size_t block_size = 32;
   using block = std::array<std::shared_ptr<const page>, block_size>;
+  // What any thread may find out, and any other need not know.
+  class hint {
+   public:
+    hint() = default;
+    hint(const hint& other) noexcept : value_(other.get()) {}
+    hint& operator=(const hint& other) noexcept {
+      set(other.get());
+      return *this;
+    }
+    std::size_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+    void set(std::size_t value) noexcept { value_.store(static_cast<std::uint32_t>(value), std::memory_order_relaxed); }
+
+   private:
+    std::atomic<std::uint32_t> value_{0};
+  };
 
   std::vector<const page*> pages_;
   std::vector<std::shared_ptr<const block>> owners_;
   std::shared_ptr<const std::vector<std::uint32_t>> starts_;  // running totals, one a page
+  mutable hint seen_pages_;  // so many at the beginning are known to have \Seen everywhere
 };
 using snapshot_ptr = std::shared_ptr<const mailbox_snapshot>;
 

@@ -57,10 +57,13 @@ const message_entry* mailbox_snapshot::find(std::uint32_t uid) const noexcept {
 
 std::optional<std::size_t> mailbox_snapshot::first_unseen() const noexcept {
   if (unseen == 0) return std::nullopt;
-  for (std::size_t i = 0; i < pages_.size(); ++i) {
+  for (std::size_t i = seen_pages_.get(); i < pages_.size(); ++i) {
     const auto& entries = *pages_[i];
-    for (std::size_t k = 0; k < entries.size(); ++k)
-      if ((entries[k].flags & mail::flags::seen) == 0) return page_start(i) + k;
+    for (std::size_t k = 0; k < entries.size(); ++k) {
+      if ((entries[k].flags & mail::flags::seen) != 0) continue;
+      seen_pages_.set(i);
+      return page_start(i) + k;
+    }
   }
   return std::nullopt;
 }
@@ -87,6 +90,7 @@ void mailbox_snapshot::set_pages(std::vector<std::shared_ptr<const page>> pages)
     starts.push_back(total += static_cast<std::uint32_t>(p->size()));
   }
   starts_ = std::make_shared<const std::vector<std::uint32_t>>(std::move(starts));
+  seen_pages_.set(0);
   owners_.clear();
   owners_.reserve(pages.size() / block_size + 1);
   for (std::span<std::shared_ptr<const page>> rest = pages; !rest.empty();) {
@@ -102,6 +106,7 @@ void mailbox_snapshot::set_pages(const mailbox_snapshot& before, std::span<repla
   pages_ = before.pages_;
   owners_ = before.owners_;
   starts_ = before.starts_;
+  seen_pages_.set(others.empty() ? before.seen_pages_.get() : std::min(before.seen_pages_.get(), others.front().first));
   while (!others.empty()) {
     const std::size_t number = others.front().first / block_size;
     const auto made = std::make_shared<block>(*owners_[number]);
