@@ -5,6 +5,11 @@
 set(BRIEFWERK_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wunused
     -Woverloaded-virtual -Wdouble-promotion -Wimplicit-fallthrough -Wno-missing-field-initializers)
 
+# Parsed once for each target instead of once for each source. Only the standard library: public headers are compiled alone
+# without it (all_verify_interface_header_sets), so what one of them forgets to include is still found.
+set(BRIEFWERK_PRECOMPILED <algorithm> <array> <charconv> <chrono> <cstdint> <cstring> <expected> <functional> <map> <memory>
+    <mutex> <optional> <span> <string> <string_view> <utility> <vector>)
+
 function(briefwerk_compile_settings target)
   target_compile_features(${target} PUBLIC cxx_std_23)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
@@ -31,6 +36,7 @@ function(briefwerk_room name)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/lib)
     target_link_libraries(${target} PUBLIC ${room_PUBLIC} PRIVATE ${room_PRIVATE})
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
+    target_precompile_headers(${target} PRIVATE ${BRIEFWERK_PRECOMPILED})
   else()
     add_library(${target} INTERFACE)
     target_compile_features(${target} INTERFACE cxx_std_23)
@@ -57,8 +63,11 @@ function(briefwerk_tests room)
       BRIEFWERK_SUITES="${BRIEFWERK_SUITES}" BRIEFWERK_TEST_DATA="${source_dir}/data")
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/lib)
     target_link_libraries(${target} PRIVATE ${ARGN} briefwerk_doctest_main)
-    target_precompile_headers(${target} PRIVATE <doctest/doctest.h> <string> <string_view> <vector> <memory>
-                              <functional> <expected>)
+    target_precompile_headers(${target} PRIVATE <doctest/doctest.h> ${BRIEFWERK_PRECOMPILED})
+    if(BRIEFWERK_SANITIZE)
+      # Instrumented assertions take more than twice as long to optimise as to run unoptimised; the rooms stay at the preset's level.
+      target_compile_options(${target} PRIVATE -O0)
+    endif()
     foreach(source IN LISTS sources)
       get_filename_component(stem ${source} NAME_WE)
       add_test(NAME ${room}.${stem} COMMAND ${target} --source-file=*/tests/${room}/${stem}.cpp --no-intro)

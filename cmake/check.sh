@@ -30,9 +30,6 @@ command -v npm >/dev/null || test_packages="$test_packages nodejs npm"
 # shellcheck disable=SC2086
 install_packages $build_packages $test_packages
 
-# Compiled objects are found again in another checkout, and with precompiled headers.
-export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
-export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 werror=
 [ -z "${CI:-}" ] || werror=-DBRIEFWERK_WERROR=ON
 

@@ -23,7 +23,6 @@ done
 install_packages $build_packages curl
 
 echo "== Building the release preset"
-export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 mkdir -p build
 cmake --preset release >build/quickstart-configure.log 2>&1 || {
   cat build/quickstart-configure.log >&2
