@@ -306,9 +306,10 @@ void mailbox_editor::write_change() {
 
 base::status mailbox_editor::write_history() {
   // Nothing is left that was made of what is gone.
+  std::uint32_t next = 0;
   for (const auto& range : erased_.ranges())
-    for (std::uint32_t number = range.first / digest_uids; number <= range.last / digest_uids; ++number)
-      account_.out().erase(keys::of_mailbox(keys::digest, id_, number));
+    for (next = std::max(next, range.first / digest_uids); next <= range.last / digest_uids; ++next)
+      account_.out().erase(keys::of_mailbox(keys::digest, id_, next));
   // A row that would be too large is left out, and the history begins anew after it.
   constexpr std::size_t most_ranges = 1u << 20;
   if (erased_.ranges().size() > most_ranges) {
