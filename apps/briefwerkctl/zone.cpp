@@ -12,7 +12,7 @@ constexpr std::size_t longest_string = 255;  // RFC 1035 §3.3
 
 std::string with_dot(const std::string& name) { return name + "."; }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   do {
     out += out.empty() ? "\"" : " \"";
@@ -70,7 +70,7 @@ std::string_view type_name(base::dns_type type) noexcept {
 std::string zone_line(const zone_record& record) {
   const bool is_text = record.type == base::dns_type::txt;
   return with_dot(record.name) + " 3600 IN " + std::string(type_name(record.type)) + " " +
-         (is_text ? quoted(record.value) : record.value) + "\n";
+         (is_text ? in_quotes(record.value) : record.value) + "\n";
 }
 
 std::string value_of(const base::dns_record& record) { return std::visit(as_value(), record); }
