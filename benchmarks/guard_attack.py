@@ -220,7 +220,8 @@ class Phase:
         self.rounds = {name: one.end() for name, one in users.items()}
         self.seconds = time.monotonic() - begun
         known = seconds_of(ours) - own + of_attackers
-        busy, interrupts = (now - then for now, then in zip(busy_seconds(), (busy, interrupts)))
+        busy_at_end, interrupts_at_end = busy_seconds()
+        busy, interrupts = busy_at_end - busy, interrupts_at_end - interrupts
         self.machine = {"seconds": round(self.seconds, 1), "busy_processors": round((busy + interrupts) / self.seconds, 2),
                         "interrupts": round(interrupts / self.seconds, 2),
                         "server": round((seconds_of([server.pid]) - of_server) / self.seconds, 3),

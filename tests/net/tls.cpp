@@ -500,15 +500,30 @@ TEST_CASE("a handshake that the peer does not finish ends when the loop is told 
   CHECK(m.server_result.error() == net::errc::stopping);
 }
 
+namespace {
+
+// That the other side has sent and nobody has read; not above zero: nothing.
+ssize_t octets_in(const stream& where) {
+  char octets[64];
+  return ::recv(where.native_handle(), octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
+}
+
+// The client's first step is taken, and the server's waits for its turn.
+void line_up(meeting& m, io_thread& clients, tls_context& trusting, io_thread& loop, tls_context& context) {
+  base::spawn(clients, [](meeting& one, tls_context& by) -> base::task<void> {
+    one.client_result = co_await one.client.start_tls_client(by, "localhost");
+  }(m, trusting));
+  for (int turn = 0; turn < 6000 && octets_in(m.server) <= 0; ++turn) clients.run_for(1ms);
+  base::spawn(loop, accept_side(m, context));
+}
+
+}  // namespace
+
 TEST_CASE("the handshake of a good peer does not wait for those of a crowd") {
   fixture f;
   const auto context = make_server(f.server_options);
   const auto trusting = make_client(f.client_options);
   io_thread clients, loop;
-  const auto octets_in = [](const stream& where) {
-    char octets[64];
-    return ::recv(where.native_handle(), octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
-  };
   std::vector<std::unique_ptr<meeting>> all;
   const auto come = [&](const char* from, standing of) -> meeting& {
     int fds[2];
@@ -516,21 +531,17 @@ TEST_CASE("the handshake of a good peer does not wait for those of a crowd") {
     auto& m = *all.emplace_back(new meeting{stream(loop, fds[0]), stream(clients, fds[1]), {}, {}});
     m.server.set_peer({base::ip_address::parse(from).value(), 1});
     m.server.set_standing(of);
-    base::spawn(clients, [](meeting& one, tls_context& by) -> base::task<void> {
-      one.client_result = co_await one.client.start_tls_client(by, "localhost");
-    }(m, *trusting));
-    for (int turn = 0; turn < 6000 && octets_in(m.server) <= 0; ++turn) clients.run_for(1ms);
-    base::spawn(loop, accept_side(m, *context));
+    line_up(m, clients, *trusting, loop, *context);
     return m;
   };
   for (int i = 0; i < 30; ++i) come(("10.0." + std::to_string(i) + ".1").c_str(), standing::doubtful);
   meeting& good = come("192.0.2.1", standing::good);
   for (int i = 0; i < 30; ++i) come(("10.1." + std::to_string(i) + ".1").c_str(), standing::doubtful);
   // The loop stops when the good one's has answered: a wait for that on the client's side would be too late.
-  base::spawn(loop, [](meeting& one, auto octets) -> base::task<void> {
-    while (octets(one.client) <= 0) (void)co_await one.server.thread().sleep_for(1us);
+  base::spawn(loop, [](meeting& one) -> base::task<void> {
+    while (octets_in(one.client) <= 0) (void)co_await one.server.thread().sleep_for(1us);
     one.server.thread().stop();
-  }(good, octets_in));
+  }(good));
   for (int turn = 0; turn < 6000 && octets_in(good.client) <= 0; ++turn) loop.run_for(10ms);
   REQUIRE(octets_in(good.client) > 0);
   const auto answered = [&] { return std::ranges::count_if(all, [&](const auto& m) { return octets_in(m->client) > 0; }); };
@@ -550,20 +561,12 @@ TEST_CASE("a session is served between the handshakes of a crowd") {
   const auto context = make_server(f.server_options);
   const auto trusting = make_client(f.client_options);
   io_thread clients, loop;
-  const auto octets_in = [](const stream& where) {
-    char octets[64];
-    return ::recv(where.native_handle(), octets, sizeof octets, MSG_PEEK | MSG_DONTWAIT);
-  };
   std::vector<std::unique_ptr<meeting>> crowd;
   for (int i = 0; i < 20; ++i) {
     int fds[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
     auto& m = *crowd.emplace_back(new meeting{stream(loop, fds[0]), stream(clients, fds[1]), {}, {}});
-    base::spawn(clients, [](meeting& one, tls_context& by) -> base::task<void> {
-      one.client_result = co_await one.client.start_tls_client(by, "localhost");
-    }(m, *trusting));
-    for (int turn = 0; turn < 6000 && octets_in(m.server) <= 0; ++turn) clients.run_for(1ms);
-    base::spawn(loop, accept_side(m, *context));
+    line_up(m, clients, *trusting, loop, *context);
   }
   int fds[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);

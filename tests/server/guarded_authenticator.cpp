@@ -80,6 +80,15 @@ struct fixture {
   server::guarded_authenticator logins;
 };
 
+void settle(base::blocking_executor& loop) {
+  std::atomic<bool> done = false;
+  for (int i = 0; i < 5; ++i) {
+    done = false;
+    loop.post([&] { done = true; });
+    loop.run_until(done);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("guarded logins: a banned address is told so, and costs no check") {
@@ -129,21 +138,13 @@ TEST_CASE("guarded logins: strangers wait in a bounded line, who is known goes p
     answers[name] = kind::challenge;  // none yet
     base::spawn_here(loop, run(with, origin, answers[name]));
   };
-  const auto settle = [&] {
-    std::atomic<bool> done = false;
-    for (int i = 0; i < 5; ++i) {
-      done = false;
-      loop.post([&] { done = true; });
-      loop.run_until(done);
-    }
-  };
   ask("192.0.2.1", "first");
   ask("192.0.2.2", "second");
   ask("192.0.2.2", "one too many of its address");
   ask("192.0.2.3", "third");
   ask("192.0.2.4", "one too many");
   ask("198.51.100.1", "known");
-  settle();
+  settle(loop);
   CHECK(with.inner.asked == 2);  // the first, and the known one
   CHECK(answers["one too many of its address"] == kind::unavailable);
   CHECK(answers["one too many"] == kind::unavailable);
@@ -153,7 +154,7 @@ TEST_CASE("guarded logins: strangers wait in a bounded line, who is known goes p
     auto next = std::move(with.inner.waiting.front());
     with.inner.waiting.pop_front();
     next({});
-    settle();
+    settle(loop);
   }
   CHECK(with.inner.asked == 4);
   for (const char* name : {"first", "second", "third", "known"}) CHECK(answers[name] == kind::refused);
@@ -179,27 +180,19 @@ TEST_CASE("guarded logins: a line full of guesses has room for a stranger who di
     answers[name] = kind::challenge;  // none yet
     base::spawn_here(loop, run(with, origin, password, name, order, answers[name]));
   };
-  const auto settle = [&] {
-    std::atomic<bool> done = false;
-    for (int i = 0; i < 5; ++i) {
-      done = false;
-      loop.post([&] { done = true; });
-      loop.run_until(done);
-    }
-  };
   for (int i = 0; i < 6; ++i) ask("203.0.113." + std::to_string(i), "g" + std::to_string(i), "guess");
-  settle();
+  settle(loop);
   CHECK(order == "g5 ");  // one is checked, four wait
   CHECK(answers["g5"] == kind::unavailable);
   ask("192.0.2.1", "owner", "right");
-  settle();
+  settle(loop);
   CHECK_MESSAGE(order == "g5 g4 ", "the last of the guesses had to go");
   CHECK(answers["g4"] == kind::unavailable);
   while (!with.inner.waiting.empty()) {
     auto next = std::move(with.inner.waiting.front());
     with.inner.waiting.pop_front();
     next({});
-    settle();
+    settle(loop);
   }
   CHECK_MESSAGE(order == "g5 g4 g0 owner g1 g2 g3 ", "and the owner is next");
   CHECK(answers["owner"] == kind::success);
