@@ -59,8 +59,6 @@ function(briefwerk_tests room)
     set(target test_${room})
     add_executable(${target} ${sources})
     briefwerk_compile_settings(${target})
-    target_compile_definitions(${target} PRIVATE
-      BRIEFWERK_SUITES="${BRIEFWERK_SUITES}" BRIEFWERK_TEST_DATA="${source_dir}/data")
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/lib)
     target_link_libraries(${target} PRIVATE ${ARGN} briefwerk_doctest_main)
     target_precompile_headers(${target} PRIVATE <doctest/doctest.h> ${BRIEFWERK_PRECOMPILED})

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/folders.hpp"
+
 namespace briefwerk::test {
 
 inline std::string read_file(const std::filesystem::path& path) {
@@ -23,7 +25,7 @@ inline std::string read_file(const std::filesystem::path& path) {
 
 // All files below the folder of a suite with that ending, sorted; says so and returns none when it is absent.
 inline std::vector<std::filesystem::path> suite_files(std::string_view suite, std::string_view ending) {
-  const auto folder = std::filesystem::path(BRIEFWERK_SUITES) / suite;
+  const auto folder = suites_folder() / suite;
   std::vector<std::filesystem::path> files;
   if (!std::filesystem::is_directory(folder)) {
     MESSAGE("suite absent, not tested: ", folder.string());

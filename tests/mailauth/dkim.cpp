@@ -7,6 +7,7 @@
 #include "briefwerk/base/limits.hpp"
 #include "mail/suites.hpp"
 #include "mailauth/dkim_support.hpp"
+#include "support/folders.hpp"
 
 using namespace briefwerk;
 using namespace briefwerk::mailauth;
@@ -206,7 +207,7 @@ TEST_CASE("RFC 8301: rsa-sha1 and short keys never pass") {
   const row rows[] = {{"RSA of 512 bits", "short-key.eml", "512 bits"}, {"rsa-sha1", "rsa-sha1.eml", "historic"}};
   for (const row& r : rows) {
     CAPTURE(r.why);
-    const std::string text = test::with_crlf(test::read_file(std::filesystem::path(BRIEFWERK_TEST_DATA) / r.file));
+    const std::string text = test::with_crlf(test::read_file(test::data_folder("mailauth") / r.file));
     REQUIRE(!text.empty());
     const std::size_t end = text.find("\r\n");
     world.dns.clear();

@@ -5,6 +5,7 @@
 
 #include "briefwerk/base/encoding.hpp"
 #include "protocol/sasl/scram.hpp"
+#include "support/folders.hpp"
 
 using namespace sasl_test;
 using base::hash_kind;
@@ -98,7 +99,7 @@ TEST_CASE("SCRAM: the RFCs' exchanges, both sides") {
 }
 
 TEST_CASE("SCRAM: the exchanges of the conformance suite") {
-  std::ifstream file(BRIEFWERK_SUITES "/sasl-scram/vectors.json");
+  std::ifstream file(briefwerk::test::suites_folder() / "sasl-scram/vectors.json");
   if (!file) {
     MESSAGE("suite sasl-scram is absent: skipped");
     return;

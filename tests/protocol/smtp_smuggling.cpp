@@ -8,6 +8,7 @@
 
 #include "briefwerk/protocol/smtp/data_decoder.hpp"
 #include "protocol/smtp_script.hpp"
+#include "support/folders.hpp"
 
 using namespace smtp_script;
 
@@ -36,7 +37,7 @@ std::vector<std::string> sequences(const std::string& json, const std::string& k
 }  // namespace
 
 TEST_CASE("SMTP smuggling") {
-  const std::filesystem::path path = std::filesystem::path(BRIEFWERK_SUITES) / "smtp-smuggling/end-of-data-sequences.json";
+  const std::filesystem::path path = briefwerk::test::suites_folder() / "smtp-smuggling/end-of-data-sequences.json";
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     MESSAGE("suite absent: ", path.string());
