@@ -17,5 +17,6 @@
 #include "briefwerk/base/scripted_resolver.hpp"
 #include "briefwerk/base/siphash.hpp"
 #include "briefwerk/base/task.hpp"
+#include "briefwerk/base/varint.hpp"
 #include "briefwerk/base/when_all.hpp"
 #include "briefwerk/base/within.hpp"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "briefwerk/base/varint.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/body_structure.hpp"
 #include "briefwerk/mail/charset.hpp"
@@ -138,68 +139,16 @@ namespace {
 constexpr char version = 1;
 enum : unsigned char { flag_reply = 1, flag_attachment = 2, flag_sent = 4 };
 
-void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(static_cast<unsigned char>(0x80u | (value & 0x7fu)));
-  out += static_cast<char>(value);
-}
-
-void append_text(std::string& out, std::string_view text) {
-  append_varint(out, text.size());
-  out += text;
-}
-
-constexpr std::uint64_t zigzag(std::int64_t value) {
-  return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
-}
-constexpr std::int64_t unzigzag(std::uint64_t value) {
-  return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
-}
-
-class unpacker {
- public:
-  explicit unpacker(std::string_view octets) : rest_(octets) {}
-  bool good() const { return good_; }
-
-  std::uint64_t number() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (rest_.empty()) break;
-      const auto octet = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      if (shift == 63 && octet > 1) break;
-      value |= std::uint64_t{octet & 0x7fu} << shift;
-      if (octet < 0x80) return value;
-    }
-    good_ = false;
-    return 0;
-  }
-
-  std::string_view text() {
-    const auto length = number();
-    if (length > rest_.size()) {
-      good_ = false;
-      return {};
-    }
-    const auto out = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    return out;
-  }
-
- private:
-  std::string_view rest_;
-  bool good_ = true;
-};
-
 }  // namespace
 
 void append_summary(std::string& out, const message_summary& summary) {
   out += version;
   out += static_cast<char>((summary.is_reply ? flag_reply : 0) | (summary.has_attachment ? flag_attachment : 0) |
                            (summary.sent ? flag_sent : 0));
-  append_varint(out, summary.size);
+  base::append_varint(out, summary.size);
   if (summary.sent) {
-    append_varint(out, zigzag(summary.sent->time_since_epoch().count()));
-    append_varint(out, zigzag(summary.sent_offset));
+    base::append_varint(out, base::zigzag(summary.sent->time_since_epoch().count()));
+    base::append_varint(out, base::zigzag(summary.sent_offset));
   }
   std::string references;
   for (const auto& id : summary.references) {
@@ -211,7 +160,7 @@ void append_summary(std::string& out, const message_summary& summary) {
                                   &summary.message_id, &summary.in_reply_to, static_cast<const std::string*>(&references), &summary.from,
                                   &summary.to, &summary.cc, &summary.display_from, &summary.display_to,
                                   &summary.preview})
-    append_text(out, *text);
+    base::append_varint_text(out, *text);
 }
 
 std::string encode_summary(const message_summary& summary) {
@@ -228,14 +177,14 @@ base::result<message_summary_view> view_summary(std::string_view octets) {
   if (octets.size() < 2) return fail(errc::corrupt);
   if (octets.front() != version) return fail(errc::unsupported);
   const auto flags = static_cast<unsigned char>(octets[1]);
-  unpacker in(octets.substr(2));
+  base::varint_reader in(octets.substr(2));
   message_summary_view out;
   out.is_reply = (flags & flag_reply) != 0;
   out.has_attachment = (flags & flag_attachment) != 0;
   out.size = in.number();
   if ((flags & flag_sent) != 0) {
-    out.sent = std::chrono::sys_seconds(std::chrono::seconds(unzigzag(in.number())));
-    const auto offset = unzigzag(in.number());
+    out.sent = std::chrono::sys_seconds(std::chrono::seconds(base::unzigzag(in.number())));
+    const auto offset = base::unzigzag(in.number());
     if (offset < -1439 || offset > 1439) return fail(errc::corrupt);
     out.sent_offset = static_cast<std::int16_t>(offset);
   }

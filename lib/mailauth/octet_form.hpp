@@ -1,6 +1,6 @@
 #pragma once
 
-// Values as octets: numbers in groups of seven bits, least first (LEB128); texts behind their length.
+// Values as octets: numbers and texts of base/varint.hpp, and choices.
 
 #include <cstdint>
 #include <optional>
@@ -8,18 +8,14 @@
 #include <string_view>
 #include <utility>
 
+#include "briefwerk/base/varint.hpp"
+
 namespace briefwerk::mailauth {
 
 class octet_writer {
  public:
-  void number(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) out_ += static_cast<char>(value | 0x80);
-    out_ += static_cast<char>(value);
-  }
-  void text(std::string_view value) {
-    number(value.size());
-    out_ += value;
-  }
+  void number(std::uint64_t value) { base::append_varint(out_, value); }
+  void text(std::string_view value) { base::append_varint_text(out_, value); }
   // 0 for nothing, else the enumerator and one.
   template <class Enum>
   void choice(const std::optional<Enum>& value) {
@@ -34,49 +30,30 @@ class octet_writer {
 // Once something is missing or out of range, ok() is false and every further value is empty.
 class octet_reader {
  public:
-  explicit octet_reader(std::string_view octets) noexcept : rest_(octets) {}
+  explicit octet_reader(std::string_view octets) noexcept : in_(octets) {}
 
-  bool ok() const noexcept { return ok_; }
-  bool complete() const noexcept { return ok_ && rest_.empty(); }
-  std::string_view rest() const noexcept { return rest_; }
+  bool ok() const noexcept { return in_.good(); }
+  bool complete() const noexcept { return in_.good() && in_.at_end(); }
+  std::string_view rest() const noexcept { return in_.rest(); }
 
-  std::uint64_t number() noexcept {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto octet = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      value |= static_cast<std::uint64_t>(octet & 0x7f) << shift;
-      if (octet < 0x80) return value;
-    }
-    return give_up();
-  }
+  std::uint64_t number() noexcept { return in_.number(); }
   // At most `most`.
   std::uint64_t number(std::uint64_t most) noexcept {
-    const auto value = number();
-    return value <= most ? value : give_up();
+    const auto value = in_.number();
+    if (value <= most) return value;
+    in_.give_up();
+    return 0;
   }
-  std::string text() {
-    const auto size = number(rest_.size());
-    if (!ok_ || size > rest_.size()) return give_up(), std::string();
-    std::string value(rest_.substr(0, size));
-    rest_.remove_prefix(size);
-    return value;
-  }
+  std::string text() { return std::string(in_.text()); }
   template <class Enum>
   std::optional<Enum> choice(Enum last) noexcept {
     const auto value = number(static_cast<std::uint64_t>(last) + 1);
-    if (!ok_ || value == 0) return std::nullopt;
+    if (!ok() || value == 0) return std::nullopt;
     return static_cast<Enum>(value - 1);
   }
 
  private:
-  std::uint64_t give_up() noexcept {
-    ok_ = false;
-    rest_ = {};
-    return 0;
-  }
-  std::string_view rest_;
-  bool ok_ = true;
+  base::varint_reader in_;
 };
 
 }  // namespace briefwerk::mailauth
