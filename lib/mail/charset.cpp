@@ -160,14 +160,24 @@ std::string normalise_nfc(std::string_view text) {
 
 std::string casemap(std::string_view utf8) {
   std::string out;
-  out.reserve(utf8.size());
+  append_casemap(out, utf8);
+  return out;
+}
+
+void append_casemap(std::string& out, std::string_view utf8) {
   const auto plain = ascii_prefix(utf8);
-  for (const char c : utf8.substr(0, plain)) out += ascii::upper(c);  // titlecase of ASCII
-  if (plain == utf8.size()) return out;
+  const auto before = out.size();
+  out.append(utf8.substr(0, plain));
+  for (auto i = before; i < out.size(); ++i)  // titlecase of ASCII
+    out[i] = static_cast<char>(out[i] >= 'a' && out[i] <= 'z' ? out[i] - ('a' - 'A') : out[i]);
+  if (plain == utf8.size()) return;
 
   UErrorCode error = U_ZERO_ERROR;
   const auto* nfkd = icu::Normalizer2::getNFKDInstance(error);
-  if (U_FAILURE(error)) return out.append(utf8.substr(plain));
+  if (U_FAILURE(error)) {
+    out.append(utf8.substr(plain));
+    return;
+  }
   const auto* s = reinterpret_cast<const std::uint8_t*>(utf8.data());
   const auto length = static_cast<std::int32_t>(utf8.size());
   icu::UnicodeString decomposed;
@@ -181,7 +191,6 @@ std::string casemap(std::string_view utf8) {
       append_utf8(out, static_cast<char32_t>(c));
     }
   }
-  return out;
 }
 
 bool casemap_searcher::found_in(std::string_view utf8) const {

@@ -31,6 +31,8 @@ std::string normalise_nfc(std::string_view text);
 // i;unicode-casemap (RFC 5051 §2): simple titlecase, then full compatibility decomposition. Two texts are equal
 // under the collation when the results are the same octets; one holds the other as substring when its result does.
 std::string casemap(std::string_view utf8);
+// Appends the same.
+void append_casemap(std::string& out, std::string_view utf8);
 
 // Looks for one text in many under i;unicode-casemap.
 class casemap_searcher {

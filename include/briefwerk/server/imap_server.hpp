@@ -64,6 +64,7 @@ struct imap_options {
   // APPEND alone. Neither should be below 1000 (§3).
   std::uint32_t message_limit = 0, save_limit = 0;
   std::uint64_t sort_memory = 128ull << 20;  // octets for what SORT keeps of mailboxes; unused parts go after a while
+  std::uint64_t search_memory = 64ull << 20;  // octets for what SEARCH keeps of header fields; unused parts go likewise
   message_buffer::options buffer;            // where an APPEND's octets wait
   base::log_sink* log = &base::null_log();
   base::metrics* metrics = nullptr;          // null: not counted

@@ -175,10 +175,42 @@ verdict search_plan::judge_by_index(const node& leaf, std::uint32_t uid) const {
   return answer.maybe.contains(uid) ? verdict::unknown : verdict::no;
 }
 
+void search_plan::take_hit(search_subject& message, search_stage known, std::vector<std::uint32_t>& hits) {
+  hits.push_back(message.sequence - 1);
+  if (is_fuzzy_) relevancies_[message.sequence - 1] = static_cast<std::uint8_t>(relevancy(message, known));
+}
+
+verdict search_plan::judge_early(const node& leaf, const search_subject& message) const {
+  if (message.place < leaf.texts.size() && leaf.texts[message.place] != verdict::unknown) return leaf.texts[message.place];
+  return judge_by_index(leaf, message.entry.uid);
+}
+
+std::vector<search_plan::text_key> search_plan::text_keys(std::size_t most) const {
+  std::vector<text_key> out;
+  for (std::size_t i = 0; i < nodes_.size() && out.size() < most; ++i) {
+    const node& leaf = nodes_[i];
+    if (!leaf.needle || leaf.fuzzy || leaf.needle->needle().empty()) continue;
+    if (const auto field = field_of(leaf.key, leaf.field)) out.push_back({i, *field, leaf.needle->needle()});
+  }
+  return out;
+}
+
+void search_plan::use_texts(std::size_t leaf, std::vector<verdict> found) {
+  nodes_[leaf].texts = std::move(found);
+  for (std::size_t child = 1; child < nodes_.size(); child = nodes_[child].end)
+    if (child == leaf) required_.push_back(leaf);
+}
+
+bool search_plan::texts_allow(std::size_t place) const noexcept {
+  for (const std::size_t leaf : required_)
+    if (nodes_[leaf].texts[place] == verdict::no) return false;
+  return true;
+}
+
 verdict search_plan::judge(std::size_t index, search_subject& message, search_stage known) const {
   const node& at = nodes_[index];
   if (!is_inner(at.key)) {
-    if (at.stage > known) return judge_by_index(at, message.entry.uid);
+    if (at.stage > known) return judge_early(at, message);
     return leaf_holds(at, message) ? verdict::yes : verdict::no;
   }
   // What decides early: a no for all_of, a yes for any_of and none_of.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "briefwerk/mail/charset.hpp"
+#include "briefwerk/mail/envelope_text.hpp"
 #include "briefwerk/mail/mime.hpp"
 #include "briefwerk/mail/summary.hpp"
 #include "briefwerk/mail/uid_set.hpp"
@@ -22,19 +23,22 @@
 #include "briefwerk/search/fuzzy.hpp"
 #include "briefwerk/search/index.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
+#include "verdict.hpp"
 
 namespace briefwerk::server::imap {
 
 enum class search_stage : std::uint8_t { index, summary, header, body };
-enum class verdict : std::uint8_t { no, yes, unknown };
 
 // One message under judgement, with as much of it as has been fetched.
 class search_subject {
  public:
-  search_subject(const store::message_entry& of, std::uint32_t number) noexcept : entry(of), sequence(number) {}
+  static constexpr std::size_t no_place = static_cast<std::size_t>(-1);
+  search_subject(const store::message_entry& of, std::uint32_t number, std::size_t at = no_place) noexcept
+      : entry(of), sequence(number), place(at) {}
 
   const store::message_entry& entry;
   std::uint32_t sequence;
+  std::size_t place;                   // in search_plan::use_texts(), where it is one of those messages
   mail::message_summary_view summary;  // from stage summary on
   std::string_view octets;             // from stage header on
 
@@ -69,7 +73,6 @@ class search_plan {
   bool is_fuzzy() const noexcept { return is_fuzzy_; }
   unsigned relevancy(search_subject& message, search_stage known) const { return relevancy(0, message, known).value_or(100); }
   // Scores of hits, by index.
-  void note_relevancy(std::uint32_t index, unsigned score) { relevancies_[index] = static_cast<std::uint8_t>(score); }
   std::vector<std::uint8_t> relevancies(const std::vector<std::uint32_t>& hits) const;
   // The texts that a full-text index may be asked for, and its answers, in the same order. From then on verdicts come of
   // them where they are sure, whatever is known of a message.
@@ -78,6 +81,19 @@ class search_plan {
   // Messages below indexed_below() that those answers leave possible, or more; nothing: all are.
   std::optional<mail::uid_set> possible() const;
   std::uint32_t indexed_below() const noexcept { return found_.below; }
+  // Notes a message that is a yes, by index.
+  void take_hit(search_subject& message, search_stage known, std::vector<std::uint32_t>& hits);
+  // What may be found in kept texts of fields that envelopes have, at most `most` of them.
+  struct text_key {
+    std::size_t leaf;
+    mail::envelope_field field;
+    std::string_view needle;  // prepared for i;unicode-casemap, not empty; lives as long as the plan
+  };
+  std::vector<text_key> text_keys(std::size_t most) const;
+  // What was found for a leaf of those: of each message of a list, by search_subject::place.
+  void use_texts(std::size_t leaf, std::vector<verdict> found);
+  // No: a message at this place of the list does not meet a key that every message has to.
+  bool texts_allow(std::size_t place) const noexcept;
   // Whether every key with a MODSEQ condition is answered with the highest one (RFC 7162 §3.1.5).
   bool has_modseq() const noexcept { return has_modseq_; }
 
@@ -93,11 +109,13 @@ class search_plan {
     std::unique_ptr<mail::casemap_searcher> needle;
     std::unique_ptr<search::fuzzy_searcher> fuzzy;  // in its stead, under FUZZY
     std::size_t probe = no_probe;
+    std::vector<verdict> texts;  // use_texts()
   };
   static constexpr std::size_t no_probe = static_cast<std::size_t>(-1);
 
   void add_probe(node& leaf);
   verdict judge_by_index(const node& leaf, std::uint32_t uid) const;
+  verdict judge_early(const node& leaf, const search_subject& message) const;
 
   verdict judge(std::size_t index, search_subject& message, search_stage known) const;
   bool leaf_holds(const node& leaf, search_subject& message) const;
@@ -106,6 +124,7 @@ class search_plan {
   std::optional<unsigned> relevancy(std::size_t index, search_subject& message, search_stage known) const;
 
   std::vector<node> nodes_;
+  std::vector<std::size_t> required_;  // leaves with texts that every message has to meet
   std::vector<search::probe> probes_;
   search::findings found_;
   std::unordered_map<std::uint32_t, std::uint8_t> relevancies_;

@@ -47,9 +47,11 @@ protocol::imap::capabilities imap_capabilities() {
 }
 
 imap_service::impl::impl(imap_options given) : options(std::move(given)), protocol(protocol_options(options)) {
-  base::counter* held = nullptr;
-  if (options.metrics != nullptr) held = &options.metrics->get_counter(options.name + ".sort_tables.octets");
-  sort_tables = std::make_shared<imap::sort_tables>(options.sort_memory, *options.clock, held);
+  const auto held = [&](const char* what) {
+    return options.metrics == nullptr ? nullptr : &options.metrics->get_counter(options.name + what);
+  };
+  sort_tables = std::make_shared<imap::sort_tables>(options.sort_memory, *options.clock, held(".sort_tables.octets"));
+  text_tables = std::make_shared<imap::text_tables>(options.search_memory, *options.clock, held(".searched_texts.octets"));
   if (options.metrics == nullptr) return;
   auto& all = *options.metrics;
   const std::string& name = options.name;

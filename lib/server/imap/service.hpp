@@ -8,6 +8,7 @@
 #include "briefwerk/protocol/imap/command.hpp"
 #include "briefwerk/server/imap_server.hpp"
 #include "recent_messages.hpp"
+#include "shared_texts.hpp"
 #include "sort_tables.hpp"
 #include "thread_state.hpp"
 
@@ -15,13 +16,17 @@ namespace briefwerk::server {
 
 struct imap_service::impl {
   explicit impl(imap_options given);
-  ~impl() { sort_tables->stop(); }
+  ~impl() {
+    sort_tables->stop();
+    text_tables->stop();
+  }
 
   imap_options options;
   protocol::imap::server_options protocol;
   imap::thread_states threads;
   imap::recent_messages recent;
   std::shared_ptr<imap::sort_tables> sort_tables;  // shared with who sweeps them
+  std::shared_ptr<imap::text_tables> text_tables;  // likewise
 
   // Null where nothing is counted.
   struct instruments {

@@ -250,6 +250,11 @@ class session final : public watcher {
   base::task<bool> tell_progress(std::size_t done, std::size_t of);
   // Judges by a full-text index what is open, where that is quicker than to look at the messages.
   base::task<void> ask_index(search_plan& plan, std::vector<std::uint32_t>& open, std::vector<std::uint32_t>& hits);
+  // Judges by kept texts of header fields what is open, where it is much; reads, and keeps, those that are missing.
+  base::task<void> ask_texts(search_plan& plan, std::vector<std::uint32_t>& open, std::vector<std::uint32_t>& hits);
+  base::task<std::shared_ptr<shared_texts>> fill_texts(std::span<const mail::envelope_field> fields,
+                                                       std::span<const std::uint32_t> open,
+                                                       std::span<const std::uint32_t> uids);
   base::task<void> find_messages(search_plan& plan, std::span<const wire::index_range> among,
                                  std::vector<std::uint32_t>& hits);
   base::task<void> judge_batch(search_plan& plan, std::vector<fetch_subject>& batch, fetch_memory& memory,

@@ -25,11 +25,6 @@ mail::uid_set sequence_numbers(std::span<const wire::index_range> ranges) {
   return out;
 }
 
-void take_hit(search_plan& plan, search_subject& message, search_stage known, std::vector<std::uint32_t>& hits) {
-  hits.push_back(message.sequence - 1);
-  if (plan.is_fuzzy()) plan.note_relevancy(message.sequence - 1, plan.relevancy(message, known));
-}
-
 // Leaves the messages that have one of these UIDs, and those from `below` on.
 void keep_possible(const store::mailbox_snapshot& mailbox, const mail::uid_set& uids, std::uint32_t below,
                    std::vector<std::uint32_t>& open) {
@@ -98,13 +93,14 @@ base::task<void> session::find_messages(search_plan& plan, std::span<const wire:
         if (entry == nullptr) continue;
         search_subject message(*entry, i + 1);
         const verdict found = plan.judge(message, search_stage::index);
-        if (found == verdict::yes) take_hit(plan, message, search_stage::index, hits);
+        if (found == verdict::yes) plan.take_hit(message, search_stage::index, hits);
         if (found == verdict::unknown) open.push_back(i);
       }
       if (turn.is_over()) co_await turn.next();
     }
   }
   co_await ask_index(plan, open, hits);
+  co_await ask_texts(plan, open, hits);
   std::vector<fetch_subject> batch;
   fetch_memory memory;
   for (std::size_t next = 0; next < open.size();) {
@@ -139,7 +135,7 @@ base::task<void> session::ask_index(search_plan& plan, std::vector<std::uint32_t
     if (entry == nullptr) continue;
     search_subject message(*entry, i + 1);
     const verdict now = plan.judge(message, search_stage::index);
-    if (now == verdict::yes) take_hit(plan, message, search_stage::index, hits);
+    if (now == verdict::yes) plan.take_hit(message, search_stage::index, hits);
     if (now == verdict::unknown) open[left++] = i;
   }
   open.resize(left);
@@ -175,7 +171,7 @@ base::task<void> session::judge_loaded(search_plan& plan, search_stage known, st
     }
     message.octets = subject.octets.view();
     const verdict found = plan.judge(message, known);
-    if (found == verdict::yes) take_hit(plan, message, known, hits);
+    if (found == verdict::yes) plan.take_hit(message, known, hits);
     if (found == verdict::unknown) {
       if (open != i) batch[open] = std::move(subject);
       ++open;

@@ -7,6 +7,7 @@
 #include "slices.hpp"
 #include "sort_digest.hpp"
 #include "sort_tables.hpp"
+#include "sweep.hpp"
 #include "thread_tree.hpp"
 
 namespace briefwerk::server::imap {
@@ -104,13 +105,6 @@ base::task<void> keep_digests(store::mailbox_store& mail, store::account_id acco
       next = end;
     else if (kept.error() != base::errc::conflict || ++tries == most_tries)
       co_return;
-  }
-}
-
-base::task<void> sweep(std::shared_ptr<sort_tables> tables) {
-  for (;;) {
-    const auto slept = co_await net::sleep_for(sort_tables::idle / 2);
-    if (!slept || !tables->drop_idle()) co_return;
   }
 }
 
