@@ -2,10 +2,21 @@
 
 #include <charconv>
 
+#include "briefwerk/mail/charset.hpp"
 #include "briefwerk/mail/header.hpp"
 
 namespace briefwerk::mail {
 namespace {
+
+// Most texts are; decoding them would only copy.
+bool is_plain(std::string_view text) noexcept { return text.find("=?") == text.npos && is_ascii(text); }
+
+void append_decoded(std::string& out, std::string_view text) {
+  if (is_plain(text))
+    out.append(text);
+  else
+    out.append(decode_text(text));
+}
 
 class reader {
  public:
@@ -48,6 +59,14 @@ class reader {
 
  private:
   bool take_quoted(std::string* out) {
+    const auto end = rest_.find('"');
+    const auto plain = rest_.substr(0, end);
+    if (end == rest_.npos) return false;
+    if (plain.find('\\') == plain.npos) {
+      if (out != nullptr) out->append(plain);
+      rest_.remove_prefix(end + 1);
+      return true;
+    }
     for (std::size_t i = 0; i < rest_.size(); ++i) {
       if (rest_[i] == '"') {
         rest_.remove_prefix(i + 1);
@@ -70,7 +89,10 @@ class reader {
           take(' ') && take_nstring(&host) && take(')')))
       return false;
     if (!out->empty()) out->append(", ");
-    if (!name.empty()) out->append(decode_text(name)).append(" ");
+    if (!name.empty()) {
+      append_decoded(*out, name);
+      out->append(" ");
+    }
     out->append("<").append(mailbox).append("@").append(host).append(">");
     return true;
   }
@@ -98,12 +120,7 @@ std::optional<std::string> envelope_text(std::string_view envelope, envelope_fie
     return text;
   }
   if (!in.take_string(&text)) return std::nullopt;
-  // Most subjects are plain; decoding them would only copy.
-  if (text.find("=?") == text.npos) {
-    bool plain = true;
-    for (const char c : text) plain = plain && static_cast<unsigned char>(c) < 0x80;
-    if (plain) return text;
-  }
+  if (is_plain(text)) return text;
   return decode_text(text);
 }
 

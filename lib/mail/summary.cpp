@@ -196,6 +196,17 @@ base::result<message_summary_view> view_summary(std::string_view octets) {
   return out;
 }
 
+std::string_view summary_envelope(std::string_view octets) noexcept {
+  if (octets.size() < 2 || octets.front() != version) return {};
+  base::varint_reader in(octets.substr(2));
+  in.number();  // its size
+  if ((static_cast<unsigned char>(octets[1]) & flag_sent) != 0) {
+    in.number();
+    in.number();
+  }
+  return in.text();
+}
+
 base::result<message_summary> decode_summary(std::string_view octets) {
   auto viewed = view_summary(octets);
   if (!viewed) return base::fail(viewed.error());

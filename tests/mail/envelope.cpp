@@ -2,6 +2,7 @@
 
 #include "briefwerk/mail/body_structure.hpp"
 #include "briefwerk/mail/envelope.hpp"
+#include "briefwerk/mail/envelope_text.hpp"
 #include "mail/message_check.hpp"
 #include "mail/suites.hpp"
 
@@ -53,6 +54,39 @@ TEST_CASE("ENVELOPE, RFC 9051 §7.5.2, whole and cut") {
       CHECK(test::is_imap_list(out));
     });
   }
+}
+
+TEST_CASE("texts of an envelope's fields, decoded, and nothing of a cut one") {
+  const std::string_view header =
+      "Subject: back\\slash \"quoted\" end\r\nFrom: \"O'Neil, \\\"Bo\\\"\" <bo@x.test>, =?utf-8?q?J=C3=B6rg?= <j@y.test>\r\n"
+      "To: plain@z.test\r\nCc: J\xc3\xb6rg <c@z.test>\r\nMessage-ID: <1@x>\r\n\r\n";
+  std::string envelope;
+  mail::append_envelope(envelope, header);
+  using field = mail::envelope_field;
+  struct row {
+    const char* why;
+    field of;
+    std::optional<std::string> text;
+  };
+  const row rows[] = {
+      {"RFC 9051 §4.3: quoted specials", field::subject, "back\\slash \"quoted\" end"},
+      {"an escaped name, and one that RFC 2047 codes", field::from, "O'Neil, \"Bo\" <bo@x.test>, J\xc3\xb6rg <j@y.test>"},
+      {"no name", field::to, "<plain@z.test>"},
+      {"a name in raw UTF-8", field::cc, "J\xc3\xb6rg <c@z.test>"},
+      {"NIL", field::bcc, std::nullopt},
+      {"behind all others", field::message_id, "<1@x>"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.why);
+    CHECK(mail::envelope_text(envelope, row.of) == row.text);
+    for (std::size_t cut = 0; cut < envelope.size(); ++cut) {
+      const std::vector<char> exact(envelope.begin(), envelope.begin() + static_cast<std::ptrdiff_t>(cut));
+      const auto some = mail::envelope_text(std::string_view(exact.data(), exact.size()), row.of);
+      CHECK((!some || some == row.text));
+    }
+  }
+  CHECK_FALSE(mail::envelope_text("(NIL \"never ends", field::subject));
+  CHECK_FALSE(mail::envelope_text("(NIL \"never \\\"", field::subject));
 }
 
 TEST_CASE("BODY and BODYSTRUCTURE, RFC 9051 §7.5.2") {

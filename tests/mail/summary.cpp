@@ -120,6 +120,15 @@ TEST_CASE("summaries as octets, whole and cut") {
   auto later = octets;
   later[0] = 2;
   CHECK(mail::decode_summary(later).error() == base::errc::unsupported);
+  // The envelope alone: as soon as it is there.
+  const auto before = octets.find(s.envelope);
+  REQUIRE(before != octets.npos);
+  test::with_every_cut(octets, [&](std::string_view text) {
+    CHECK(mail::summary_envelope(text) == (text.size() < before + s.envelope.size() ? "" : s.envelope));
+  });
+  CHECK(mail::summary_envelope(later).empty());
+  const auto undated = mail::summarise(std::string_view("Subject: x\r\n\r\nx"));
+  CHECK(mail::summary_envelope(mail::encode_summary(undated)) == undated.envelope);
   // A later minor writer may add fields at the end.
   CHECK(mail::decode_summary(octets + "more").value() == s);
   for (std::size_t i = 2; i < octets.size(); ++i) {

@@ -77,6 +77,9 @@ std::string encode_summary(const message_summary& summary);
 
 // errc::corrupt when the octets are not a summary, errc::unsupported for a version that is not known.
 base::result<message_summary_view> view_summary(std::string_view octets);
+// Its envelope alone, which stands in front: whoever wants no more does not touch the rest, and does not hear of damage
+// there. "" where the octets up to there are not a summary, or of a version that is not known.
+std::string_view summary_envelope(std::string_view octets) noexcept;
 base::result<message_summary> decode_summary(std::string_view octets);
 
 }  // namespace briefwerk::mail
