@@ -292,6 +292,28 @@ class known_mail {
     for (const auto& [uid, message] : all) out.append(" ").append(std::to_string(uid));
     return out;
   }
+  // RFC 5256 §3, ORDEREDSUBJECT.
+  std::string threaded(const std::string& mailbox) {
+    std::vector<std::pair<std::uint32_t, const known_message*>> all;
+    for (const auto& [uid, message] : boxes_[mailbox]) all.emplace_back(uid, &message);
+    std::ranges::stable_sort(all, {}, [](const auto& one) { return one.second->sent.value_or(one.second->arrived); });
+    std::vector<std::vector<std::uint32_t>> threads;
+    std::map<std::string, std::size_t> by_subject;
+    for (const auto& [uid, message] : all) {
+      const auto [at, is_new] = by_subject.emplace(message->subject, threads.size());
+      if (is_new) threads.emplace_back();
+      threads[at->second].push_back(uid);
+    }
+    std::string out = "* THREAD ";
+    for (const auto& thread : threads) {
+      out += "(" + std::to_string(thread[0]);
+      if (thread.size() > 1) out += " ";
+      for (std::size_t i = 1; i < thread.size(); ++i)
+        out += thread.size() == 2 ? std::to_string(thread[i]) : "(" + std::to_string(thread[i]) + ")";
+      out += ")";
+    }
+    return out;
+  }
   void set_subject(const std::string& mailbox, std::uint32_t uid, std::string to) { boxes_[mailbox][uid].subject = std::move(to); }
   std::mt19937& random() noexcept { return random_; }
 
@@ -426,6 +448,7 @@ TEST_CASE("SORT answers what a naive reader would, while mailboxes change") {
       for (unsigned i = 1 + random() % 3; i > 0; --i) keys.push_back({names[random() % std::size(names)].what, random() % 2 == 0});
       check(c, boxes[0], keys);
       check(there, boxes[1], keys);
+      CHECK(first_line(c.command("UID THREAD ORDEREDSUBJECT UTF-8 ALL")) == known.threaded(boxes[0]));
     }
     const auto& held = home.figures().get_counter("imap.sort_tables.octets");
     CHECK(held.value() <= static_cast<std::int64_t>(row.memory));

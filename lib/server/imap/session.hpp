@@ -198,7 +198,7 @@ class session final : public watcher {
   base::task<void> load_summaries(std::vector<fetch_subject>& batch, fetch_memory& memory);
   base::task<void> load_octets(std::vector<fetch_subject>& batch, fetch_memory& memory);
   // As much of each message as `is_enough` asks for, `least` octets at first.
-  base::task<void> load_beginnings(std::vector<fetch_subject>& batch, std::uint64_t least,
+  base::task<void> load_beginnings(std::vector<fetch_subject>& batch, fetch_memory& memory, std::uint64_t least,
                                    std::function<bool(std::string_view)> is_enough);
   base::task<bool> write_rows(fetch_plan& plan, std::vector<fetch_subject>& batch, bool& incomplete);
 
@@ -272,11 +272,15 @@ class session final : public watcher {
   void save_result(const wire::search_command& command, std::span<const std::uint32_t> hits);
 
   // SORT and THREAD (session_sort.cpp).
+  // `summary`: octets, for mail::view_summary(); empty where the message cannot be read.
   using summary_function =
-      std::function<void(std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary)>;
+      std::function<void(std::uint32_t index, const store::message_entry& entry, std::string_view summary)>;
+  using subject_function =
+      std::function<void(std::uint32_t index, const store::message_entry& entry, std::int64_t sent, std::string_view base_subject)>;
   base::task<void> run(const wire::sort_command& command);
   base::task<void> run(const wire::thread_command& command);
   base::task<bool> for_each_summary(std::span<const std::uint32_t> hits, summary_function f);
+  base::task<bool> for_each_subject(std::span<const std::uint32_t> hits, subject_function f);
   base::task<void> visit_some(std::span<const std::uint32_t> hits, std::size_t& next, slices& turn,
                               const summary_function& f);
   // The messages of `found` in the order that the keys say, as indices.

@@ -236,7 +236,7 @@ base::task<bool> session::fetch_batches(const wire::fetch_command& command, fetc
     read_so_far += batch.size();
     most = std::clamp(read_so_far / 8, first_batch_messages, batch_messages);
     if (by_beginnings)
-      co_await load_beginnings(batch, least, [&](std::string_view beginning) { return plan.is_enough(beginning); });
+      co_await load_beginnings(batch, memory, least, [&](std::string_view beginning) { return plan.is_enough(beginning); });
     else
       co_await load_octets(batch, memory);
     if (plan.needs_summary()) co_await load_summaries(batch, memory);
@@ -328,10 +328,23 @@ base::task<void> session::load_octets(std::vector<fetch_subject>& batch, fetch_m
   }
 }
 
-base::task<void> session::load_beginnings(std::vector<fetch_subject>& batch, std::uint64_t least,
+// Those that are no longer than a beginning are read whole, all in one call.
+base::task<void> session::load_beginnings(std::vector<fetch_subject>& batch, fetch_memory& memory, std::uint64_t least,
                                           std::function<bool(std::string_view)> is_enough) {
+  const std::uint64_t first = std::max(least, first_beginning);
+  for (const auto& subject : batch)
+    if (subject.entry->size <= first) memory.blobs.push_back(subject.entry->blob);
+  memory.octets.resize(memory.blobs.size(), base::fail(base::errc::not_found));
+  if (!memory.blobs.empty()) co_await mail().read_all(memory.blobs, memory.octets);
+  auto next = memory.octets.begin();
   for (auto& subject : batch) {
-    for (std::uint64_t most = std::max(least, first_beginning);; most *= beginning_growth) {
+    if (subject.entry->size <= first) {
+      subject.missing = !*next;
+      if (*next) subject.octets = std::move(**next);
+      ++next;
+      continue;
+    }
+    for (std::uint64_t most = first;; most *= beginning_growth) {
       auto octets = co_await mail().read_beginning(subject.entry->blob, most);
       subject.missing = !octets;
       if (!octets) break;

@@ -149,7 +149,7 @@ base::task<void> session::judge_batch(search_plan& plan, std::vector<fetch_subje
   }
   if (batch.empty() || plan.last_stage() <= search_stage::summary) co_return;
   if (plan.last_stage() == search_stage::header)
-    co_await load_beginnings(batch, 0, [](std::string_view beginning) { return header_end(beginning).has_value(); });
+    co_await load_beginnings(batch, memory, 0, [](std::string_view beginning) { return header_end(beginning).has_value(); });
   else
     co_await load_octets(batch, memory);
   co_await judge_loaded(plan, search_stage::header, batch, hits);

@@ -25,6 +25,8 @@ constexpr std::uint32_t digests_at_once = 16;
 constexpr unsigned most_tries = 10;
 // Summaries between two looks at the clock.
 constexpr std::size_t rows_in_a_row = 16;
+// Messages of which the subjects are looked up between two.
+constexpr std::size_t subjects_in_a_row = 4096;
 
 thread_message to_thread(std::uint32_t number, const store::message_entry& entry,
                          const mail::message_summary_view& summary) {
@@ -136,7 +138,7 @@ base::task<void> session::visit_some(std::span<const std::uint32_t> hits, std::s
     absent = row.uid > entry.uid || row.summary.empty();
     if (absent) return false;
     unasked = 0;
-    f(hits[next], entry, view_of(row.summary));
+    f(hits[next], entry, row.summary);
     ended = ++next == hits.size() || (next % rows_in_a_row == 0 && turn.is_over());
     return !ended;
   };
@@ -152,7 +154,7 @@ base::task<void> session::visit_some(std::span<const std::uint32_t> hits, std::s
     batch.push_back(std::move(subject));
   }
   co_await load_summaries(batch, memory);
-  for (const auto& subject : batch) f(subject.sequence - 1, *subject.entry, view_of(subject.summary));
+  for (const auto& subject : batch) f(subject.sequence - 1, *subject.entry, subject.summary);
 }
 
 base::task<void> session::run(const wire::sort_command& command) {
@@ -244,7 +246,8 @@ base::task<bool> session::fill_table(std::span<const std::uint32_t> hits, std::s
   if (fits && many) co_await read_digests(missing, digested);
   const bool alive = co_await for_each_summary(
       fits ? std::span<const std::uint32_t>(missing) : hits,
-      [&](std::uint32_t, const store::message_entry& entry, const mail::message_summary_view& summary) {
+      [&](std::uint32_t, const store::message_entry& entry, std::string_view octets) {
+        const auto summary = view_of(octets);
         // What cannot be read now has no envelope, and perhaps can be the next time.
         if (!summary.envelope.empty()) fresh.add(entry.uid, summary);
       });
@@ -334,12 +337,24 @@ base::task<void> session::run(const wire::thread_command& command) {
   if (!alive) co_return;
   thread_tree tree(found.hits.size());
   const bool by_references = command.algorithm == wire::thread_algorithm::references;
-  alive = co_await for_each_summary(
-      found.hits,
-      [&](std::uint32_t index, const store::message_entry& entry, const mail::message_summary_view& summary) {
-        const auto message = to_thread(command.by_uid ? entry.uid : index + 1, entry, summary);
-        by_references ? tree.add_by_references(message) : tree.add_by_subject(message);
-      });
+  const auto number = [&](std::uint32_t index, const store::message_entry& entry) {
+    return command.by_uid ? entry.uid : index + 1;
+  };
+  if (by_references) {
+    alive = co_await for_each_summary(
+        found.hits, [&](std::uint32_t index, const store::message_entry& entry, std::string_view octets) {
+          tree.add_by_references(to_thread(number(index, entry), entry, view_of(octets)));
+        });
+  } else {
+    alive = co_await for_each_subject(
+        found.hits, [&](std::uint32_t index, const store::message_entry& entry, std::int64_t sent, std::string_view subject) {
+          thread_message message;
+          message.number = number(index, entry);
+          message.sent = sent;
+          message.base_subject = subject;
+          tree.add_by_subject(message);
+        });
+  }
   if (!alive) co_return;
   const std::string threads = by_references ? tree.by_references() : tree.by_subject();
   auto& out = machine_.output();
@@ -347,6 +362,36 @@ base::task<void> session::run(const wire::thread_command& command) {
   out.append(threads);
   out.crlf();
   co_await finish(condition::ok, "", "Threaded", command.by_uid, command.by_uid);
+}
+
+// Calls `f` for each of `hits`, in their order, with its date and base subject, of what SORT keeps. False: the connection
+// is gone.
+base::task<bool> session::for_each_subject(std::span<const std::uint32_t> hits, subject_function f) {
+  const auto known = announced_;
+  page_walk pages(*known);
+  std::vector<std::uint32_t> uids;
+  uids.reserve(hits.size());
+  for (const std::uint32_t index : hits) uids.push_back(pages.at(index).uid);
+  std::shared_ptr<shared_sort_table> shared;
+  const bool alive = co_await fill_table(hits, uids, sort_bit(wire::sort_field::subject) | sort_bit(wire::sort_field::date), shared);
+  if (!alive) co_return false;
+  slices turn(*options().clock, where_);
+  for (std::size_t next = 0; next < hits.size(); next += subjects_in_a_row) {
+    const auto some = std::span(uids).subspan(next, std::min(subjects_in_a_row, hits.size() - next));
+    {
+      std::lock_guard lock(shared->mutex);
+      const sort_table& table = shared->table;
+      table.find(some, [&](std::size_t i, std::size_t at) {
+        const bool is_there = at < table.size();
+        const auto& entry = pages.at(hits[next + i]);
+        const auto sent = is_there ? table.sent(at) : std::nullopt;
+        f(hits[next + i], entry, sent.value_or(entry.internal_date),
+          is_there ? table.text(wire::sort_field::subject, at) : std::string_view());
+      });
+    }
+    if (turn.is_over()) co_await turn.next();
+  }
+  co_return true;
 }
 
 }  // namespace briefwerk::server::imap

@@ -82,12 +82,13 @@ base::task<std::shared_ptr<shared_texts>> session::fill_texts(std::span<const ma
     std::vector<fresh_texts> fresh;
     for (const auto field : fields) fresh.push_back({field, {}});
     const bool alive = co_await for_each_summary(
-        some, [&](std::uint32_t, const store::message_entry& entry, const mail::message_summary_view& summary) {
+        some, [&](std::uint32_t, const store::message_entry& entry, std::string_view summary) {
           // What cannot be read now has no envelope, and perhaps can be the next time.
-          if (summary.envelope.empty()) return;
+          const auto envelope = mail::summary_envelope(summary);
+          if (envelope.empty()) return;
           for (auto& one : fresh) {
             prepared.clear();
-            append_searched_text(prepared, summary.envelope, one.field);
+            append_searched_text(prepared, envelope, one.field);
             one.add(entry.uid, prepared);
           }
         });
