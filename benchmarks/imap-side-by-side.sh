@@ -3,7 +3,8 @@
 # generators, then a table of ratios (Markdown). Results are added to WORKDIR/results.jsonl; filled mailboxes stay for the next
 # run. A server is up only while it is measured.
 # Env: PEERS (folder of the trial's scripts, installed; default ../shared/peers), PEERS_LIST (default: briefwerk
-# postfix-dovecot-sdbox postfix-dovecot-maildir postfix-cyrus), STEPS (default: rows logins mload idle), MESSAGES (100000),
+# postfix-dovecot-sdbox postfix-dovecot-maildir postfix-cyrus), STEPS (default: rows logins handshakes mload idle; handshakes
+# needs build/release/benchmarks/logins), MESSAGES (100000),
 # MILLION (servers that get a mailbox of a million; default: briefwerk postfix-dovecot-sdbox), IDLE_OTHERS (sessions that other
 # servers get in the step idle, where each is a process or two; default 2000).
 set -eu
@@ -13,7 +14,7 @@ work=${1:?usage: imap-side-by-side.sh WORKDIR}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 out=$work/results.jsonl
-steps=" ${STEPS:-rows logins mload idle} "
+steps=" ${STEPS:-rows logins handshakes mload idle} "
 messages=${MESSAGES:-100000}
 ulimit -n "$(ulimit -H -n)"
 failed=0
@@ -89,6 +90,7 @@ END
       done
     done
   fi
+  if has handshakes; then measure python3 "$top/benchmarks/imap_logins.py" "$dir" --out "$out"; fi
   if has mload; then measure python3 "$peers/load-imap.py" --dir "$dir" --what append,mbox10k,flags100k,notify --out "$out"; fi
   down "$server"
   if has rows && [ "$server" = briefwerk ]; then
