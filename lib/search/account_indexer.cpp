@@ -78,8 +78,7 @@ base::result<account_indexer::turn> account_indexer::run(const store::account_id
     }
   }
   if (of.writer) {
-    stand_aside_();
-    if (auto done = of.writer->commit(); !done) return base::fail(done.error());
+    if (auto done = of.writer->commit(stand_aside_); !done) return base::fail(done.error());
   }
   return of.done;
 }
@@ -146,8 +145,7 @@ base::status account_indexer::index_mailbox(work& of, const store::mailbox_snaps
     const auto reached = next < mailbox.count() ? mailbox.at(next).uid : mailbox.uid_next;
     if (auto done = of.writer->reached(mailbox.id, mailbox.uid_validity, reached); !done) return done;
     if (of.writer->pending() < pending_terms) continue;
-    stand_aside_();
-    if (auto done = of.writer->commit(); !done) return done;
+    if (auto done = of.writer->commit(stand_aside_); !done) return done;
   }
   return of.writer->reached(mailbox.id, mailbox.uid_validity, mailbox.uid_next);
 }

@@ -16,7 +16,7 @@ class account_indexer {
     bool more = false;     // the turn was over, or the work was stopped, before everything was done
     bool waiting = false;  // new mail is left for later, since it is little
   };
-  // `stopped`: whether to come to an end soon. `stand_aside` is called between two messages, and returns when they may go on.
+  // `stopped`: whether to come to an end soon. `stand_aside` is called between two messages and documents, and returns when they may go on.
   account_indexer(index& where, store::mailbox_store& mail, const service_options& options, std::function<bool()> stopped,
                   std::function<void()> stand_aside)
       : where_(where), mail_(mail), options_(options), stopped_(std::move(stopped)), stand_aside_(std::move(stand_aside)) {}

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +40,17 @@ void take_low_priority() {
 #endif
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
 }
+
+std::chrono::nanoseconds processor_time(clockid_t clock) {
+  timespec at{};
+  ::clock_gettime(clock, &at);
+  return std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
+}
+// Of all threads of the process but this one.
+std::chrono::nanoseconds time_of_others() {
+  return processor_time(CLOCK_PROCESS_CPUTIME_ID) - processor_time(CLOCK_THREAD_CPUTIME_ID);
+}
+
 constexpr std::chrono::minutes retry_after{5};
 
 }  // namespace
@@ -86,7 +98,7 @@ struct service::state {
 
   mutable std::mutex mutex;
   std::condition_variable_any asked, woken, rested;
-  right_of_way others;
+  right_of_way others{std::thread::hardware_concurrency()};
   steady_clock::time_point asks_next;  // of the indexing thread
   std::deque<question> questions;
   std::map<store::account_id, account> accounts;
@@ -256,12 +268,14 @@ void service::state::erase(const store::account_id& id) {
 }
 
 void service::state::stand_aside(const std::stop_token& stop, steady_clock::time_point latest) {
-  const auto now = steady_clock::now();
-  if (now < asks_next) return;
-  asks_next = now + piece_of_rest;
+  if (steady_clock::now() < asks_next) return;
   std::unique_lock lock(mutex);
-  while (!stop.stop_requested() && others.must_rest(steady_clock::now(), latest))
-    rested.wait_for(lock, stop, piece_of_rest, [] { return false; });
+  for (; !stop.stop_requested(); rested.wait_for(lock, stop, piece_of_rest, [] { return false; })) {
+    const auto now = steady_clock::now();
+    asks_next = now + piece_of_rest;
+    others.others_used(now, time_of_others());
+    if (!others.must_rest(now, latest)) return;
+  }
 }
 
 void service::state::serve(const std::stop_token& stop, const order& given) {

@@ -32,8 +32,8 @@ class writer final : public index_writer {
   base::result<mail::uid_set> uids(store::mailbox_id mailbox) const override;
   base::status remove(store::mailbox_id mailbox, const mail::uid_set& uids) override;
   base::status remove_mailbox(store::mailbox_id mailbox) override;
-  base::status commit() override {
-    return guarded([this]() -> base::status { return commit_all(); });
+  base::status commit(const std::function<void()>& between) override {
+    return guarded([&]() -> base::status { return commit_all(between); });
   }
 
  private:
@@ -46,7 +46,7 @@ class writer final : public index_writer {
     std::uint32_t last_part = 0;
   };
 
-  base::status commit_all();
+  base::status commit_all(const std::function<void()>& between);
   std::uint32_t document_for(mailbox_record& record, std::uint32_t uid);
   void note_word(const std::string& term);
   void write_words(char field, word_list& list);
@@ -166,9 +166,13 @@ base::status writer::remove_mailbox(store::mailbox_id mailbox) {
 
 // The words come first: Xapian may commit by itself in between, and a word that a document has and the list has not
 // would never be found.
-base::status writer::commit_all() {
+base::status writer::commit_all(const std::function<void()>& between) {
   for (auto& [field, list] : words_) write_words(field, list);
-  for (const auto& one : pending_) database_.replace_document(one.number, one.content);
+  for (const auto& one : pending_) {
+    between();
+    database_.replace_document(one.number, one.content);
+  }
+  between();
   pending_.clear();
   pending_terms_ = 0;
   for (const auto& [mailbox, count] : added_) records_[mailbox].messages += count;

@@ -126,6 +126,24 @@ TEST_CASE("many UIDs, in several blocks and mailboxes") {
   }
 }
 
+TEST_CASE("a commit can be held up between any two documents, and readers see nothing of it before its end") {
+  house at;
+  auto writer = std::move(*at.where().write(at.account));
+  store::message_entry entry;
+  for (entry.uid = 1; entry.uid <= 5; ++entry.uid) {
+    const std::string octets = message(static_cast<int>(entry.uid));
+    REQUIRE(writer->add(at.inbox(), {.entry = &entry, .summary = {}, .octets = octets}));
+  }
+  REQUIRE(writer->reached(at.inbox(), 1, 6));
+  int held_up = 0;
+  REQUIRE(writer->commit([&] {
+    ++held_up;
+    CHECK(at.ask(common).below == 0);
+  }));
+  CHECK(held_up >= 5);
+  CHECK(at.ask(common).below == 6);
+}
+
 TEST_CASE("words of messages that are gone leave the list of words, and all others stay") {
   house at;
   store::message_entry entry;

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -99,7 +100,9 @@ class index_writer {
   virtual base::result<mail::uid_set> uids(store::mailbox_id mailbox) const = 0;
   virtual base::status remove(store::mailbox_id mailbox, const mail::uid_set& uids) = 0;
   virtual base::status remove_mailbox(store::mailbox_id mailbox) = 0;
-  virtual base::status commit() = 0;  // durable, all or nothing; readers see it
+  // Durable, all or nothing; readers see it. `between` is called between two documents, and may take its time.
+  virtual base::status commit(const std::function<void()>& between) = 0;
+  base::status commit() { return commit([] {}); }
 };
 
 // The indexes of all accounts. Thread-safe; calls block on the disk.

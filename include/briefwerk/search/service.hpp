@@ -4,8 +4,9 @@
 //
 // Two threads: one indexes, with low priority, in batches of bounded memory; one answers questions. New mail is not
 // indexed at once but when so much of it has come that this pays (a commit costs the same for one message and for
-// hundred), or after a while: what is missing is scanned, which is quick for few messages. While many commits come the
-// indexing rests, for ten seconds at a time at most, and not for what has waited for as long as the lag.
+// hundred), or after a while: what is missing is scanned, which is quick for few messages. While many commits come, or the
+// process works for sessions otherwise, the indexing rests, for ten seconds at a time at most, and not for what has waited
+// for as long as the lag.
 
 #include <chrono>
 #include <cstdint>
