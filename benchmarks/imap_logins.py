@@ -2,9 +2,9 @@
 """imap_logins.py DIR [--client PROGRAM] [--seconds 10] [--connections 1 8] [--out FILE]: what a login costs beyond the handshake.
 
 DIR/ports.json and DIR/root.pid describe a server, as those of the side-by-side trial do (up-briefwerk.sh, …). Connections over
-TLS with a login and without one, by the same client (benchmarks/logins), in turns of a second each, so that both see the same
-machine. Rows for full handshakes and resumed sessions: connections a second, processor time of all of the server's processes
-for each, and logins a second by bare connections a second.
+TLS with a login, with a NOOP instead (what any command more costs) and with neither, by the same client (benchmarks/logins), in
+turns of a second each, so that all see the same machine. Rows for full handshakes and resumed sessions: connections a second,
+processor time of all of the server's processes for each, and logins a second by the others' connections a second.
 """
 import argparse
 import json
@@ -62,7 +62,7 @@ def main():
     for kind in ("full", "resumed"):
         for connections in options.connections:
             rates = {}
-            turns = {"bare": [], "login": []}
+            turns = {"bare": [], "noop": [], "login": []}
             for _ in range(max(1, round(options.seconds))):
                 for what, all_turns in turns.items():
                     all_turns.append(turn(what, kind, connections))
@@ -72,7 +72,8 @@ def main():
                 tell(f"connections.{what}.{kind}.c{connections}", done / took, "1/s")
                 tell(f"connections.{what}.{kind}.c{connections}.server_cpu", used / done * 1000, "ms")
                 tell(f"connections.{what}.{kind}.c{connections}.client_cpu", own / done * 1000, "ms")
-            tell(f"connections.login_by_bare.{kind}.c{connections}", rates["login"] / rates["bare"], "")
+            for what in ("bare", "noop"):
+                tell(f"connections.login_by_{what}.{kind}.c{connections}", rates["login"] / rates[what], "")
 
 
 main()

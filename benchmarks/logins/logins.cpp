@@ -1,9 +1,10 @@
 // Connections over TLS to an IMAP server, one after the other on each of N threads, with a login or without: what a login costs
 // beyond the handshake that everybody pays (imap_logins.py measures with it).
-//   logins HOST PORT login|bare full|resumed CONNECTIONS SECONDS [USER PASSWORD]...
+//   logins HOST PORT login|noop|bare full|resumed CONNECTIONS SECONDS [USER PASSWORD]...
 // bare: connect, handshake, greeting, LOGOUT. login: the same with AUTHENTICATE PLAIN (RFC 4616, initial response) before the
-// LOGOUT. resumed: each connection after a thread's first brings the ticket of the one before (RFC 8446 §2.2); a handshake
-// that is full all the same is counted. Prints: connections, seconds, full handshakes, processor seconds of this program.
+// LOGOUT; noop: with NOOP there, what one more command costs. resumed: each connection after a thread's first brings the
+// ticket of the one before (RFC 8446 §2.2); a handshake that is full all the same is counted. Prints: connections, seconds,
+// full handshakes, processor seconds of this program.
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -100,7 +101,8 @@ double processor_seconds() {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> given(argv + 1, argv + argc);
-  const bool login = given.size() > 2 && given[2] == "login", resumed = given.size() > 3 && given[3] == "resumed";
+  const bool login = given.size() > 2 && given[2] == "login", noop = given.size() > 2 && given[2] == "noop";
+  const bool resumed = given.size() > 3 && given[3] == "resumed";
   if (given.size() < 6 || given.size() % 2 != 0 || (login && given.size() == 6)) fail("see the head of its source");
   const auto threads = std::strtoul(given[4].c_str(), nullptr, 10);
   const std::chrono::duration<double> length(std::strtod(given[5].c_str(), nullptr));
@@ -130,6 +132,7 @@ int main(int argc, char** argv) {
           full += SSL_session_reused(one.tls.get()) == 0 ? 1 : 0;
           one.read_until("*");
           if (login) one.ask("a", "AUTHENTICATE PLAIN " + credentials[next % credentials.size()]);
+          if (noop) one.ask("a", "NOOP");
           one.ask("b", "LOGOUT");
           ++done;
         }
