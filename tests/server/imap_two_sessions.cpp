@@ -201,3 +201,33 @@ TEST_CASE("many rows: batches, pipelined commands, figures") {
   CHECK(home.figures().get_counter("imap.logins").value() == 1);
   CHECK(home.figures().get_histogram("imap.command.fetch").count() == 3);
 }
+
+// RFC 9051 §6.3.12. What one session knows of the mailbox that it appended to, another may have made wrong.
+TEST_CASE("APPEND to a mailbox that another session removed, made again or renamed") {
+  house home;
+  client one(home), two(home);
+  one.login();
+  two.login();
+  two.command("CREATE Work");
+  CHECK(one.append("Work", t::first_message) == 1);
+  two.command("DELETE Work");
+  CHECK(has_part(one.command("APPEND Work {3+}\r\nabc"), "NO [TRYCREATE]"));
+  one.send("a APPEND Work {3}\r\n");  // now it is known before the octets are sent
+  CHECK(one.line().starts_with("a NO [TRYCREATE]"));
+  two.command("CREATE Work");
+  CHECK(one.append("Work", t::first_message) == 1);
+  two.command("DELETE Work");
+  two.command("CREATE Work");
+  CHECK(one.append("Work", t::first_message) == 1);
+  CHECK(one.append("Work", t::first_message) == 2);
+  two.command("RENAME Work Done");
+  two.command("CREATE Work");
+  CHECK(one.append("Work", t::first_message) == 1);
+  CHECK(has_part(two.command("STATUS Work (MESSAGES)"), "MESSAGES 1"));
+  CHECK(has_part(two.command("STATUS Done (MESSAGES)"), "MESSAGES 2"));
+  two.command("RENAME Work Other");
+  one.send("b APPEND Work {3}\r\n");
+  CHECK(one.line().starts_with("+"));
+  one.send("abc\r\n");
+  CHECK(one.line().starts_with("b NO [TRYCREATE]"));
+}

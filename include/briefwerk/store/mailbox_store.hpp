@@ -187,6 +187,7 @@ enum class flag_change : std::uint8_t { replace, add, remove };
 
 struct appended {
   std::uint32_t uid_validity = 0, uid = 0;
+  mailbox_id mailbox = 0;  // where it went; 0: the store does not say
 };
 
 struct uid_mapping {  // COPYUID; `from` and `to` have the same order and number

@@ -270,6 +270,7 @@ base::task<void> session::run(const wire::unauthenticate_command&) {
   leave_mailbox();
   leave();
   notify_.reset();
+  appends_to_ = {};
   account_.clear();
   append_.reset();
   modseq_told_ = false;

@@ -230,6 +230,7 @@ class session final : public watcher {
                                                             std::string& scratch);
   base::task<void> store_replaced(append_state& received, const store::message_source& message);
   base::task<void> append_end();
+  base::task<base::result<place>> locate_target(std::string name);
 
   // SEARCH (session_search.cpp).
   base::task<void> run(const wire::search_command& command);
@@ -387,6 +388,12 @@ class session final : public watcher {
   std::string login_name_;
   std::unique_ptr<login_state> login_;
   std::unique_ptr<append_state> append_;
+  // The user's own mailbox that the last APPEND found, by the name it was given. Believed until the store refuses one, which
+  // looks for itself: who appends many messages is not made to wait for the same answer.
+  struct {
+    std::string name;
+    place where;
+  } appends_to_;
 
   store::mailbox_id selected_ = 0;
   mail::special_use selected_use_ = mail::special_use::none;

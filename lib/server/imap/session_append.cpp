@@ -19,7 +19,7 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
       append_.reset();
       co_return;
     }
-    const auto where = co_await locate(std::string(question.piece.mailbox), mail::rights::insert);
+    const auto where = co_await locate_target(std::string(question.piece.mailbox));
     if (!where || !where->info.selectable) {
       append_.reset();
       complete(where ? refusal{codes::cannot, "Not a mailbox that holds messages"} : refusal_of_target(where.error()));
@@ -47,6 +47,13 @@ base::task<void> session::append_begin(const wire::append_begin& question) {
   if (!question.piece.catenated) append_->messages.back().expect(question.size);
   append_->targets.push_back(target_of(question.piece));
   machine_.accept_message();
+}
+
+base::task<base::result<session::place>> session::locate_target(std::string name) {
+  if (appends_to_.where.info.id != 0 && appends_to_.name == name) co_return appends_to_.where;
+  auto found = co_await locate(name, mail::rights::insert);
+  if (found && found->account == account_ && found->info.selectable) appends_to_ = {std::move(name), *found};
+  co_return found;
 }
 
 // RFC 4314 §4: flags that may not be set are left out.
@@ -175,10 +182,12 @@ base::task<void> session::append_end() {
   const auto stored = co_await mail().append(std::move(sources), std::move(received->targets));
   if (service_.counted.append != nullptr) service_.counted.append->record(options().clock->steady() - received->begun);
   if (!stored) {
+    appends_to_ = {};
     const auto why = refusal_of_target(stored.error());
     co_await finish(condition::no, why.code, why.text, true, false);
     co_return;
   }
+  if (!stored->empty() && stored->front().mailbox != 0) received->target = stored->front().mailbox;
   appended_ += static_cast<std::uint32_t>(stored->size());
   mail::uid_set uids;
   for (const auto& one : *stored) uids.insert(one.uid);

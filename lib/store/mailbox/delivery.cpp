@@ -86,7 +86,7 @@ base::result<appended> delivery::store_one(const local_target& target, account_w
   auto uid = box.append(entry, facts_.summary);
   if (!uid) return base::fail(uid.error());
   if (auto done = box.finish(); !done) return base::fail(done.error());
-  return appended{box.head().uid_validity, *uid};
+  return appended{box.head().uid_validity, *uid, where->id};
 }
 
 base::result<delivery::place> delivery::locate(const local_target& target, account_writer& account) {
