@@ -18,8 +18,9 @@ namespace {
 constexpr std::size_t least_messages_for_texts = 512;
 // Verdicts of all texts of one search together; further texts are looked for in the messages.
 constexpr std::size_t most_verdicts = 16u << 20;
-// Messages that are read between two looks at the memory that is taken.
-constexpr std::size_t messages_at_once = 8 * text_column::block_uids;
+// Messages that are read between two looks at the memory that is taken, which is at most 8 MiB more for each field by then.
+constexpr std::size_t messages_at_once = 2 * text_column::block_uids;
+static_assert(messages_at_once * text_block::longest <= 8u << 20);
 // Messages that are judged between two looks at the clock.
 constexpr std::size_t judged_at_once = 1024;
 
