@@ -21,6 +21,10 @@ done
 
 # shellcheck disable=SC2086
 install_packages $build_packages curl
+getent hosts localhost >/dev/null || {
+  echo "quickstart.sh: this machine does not know the name localhost: add the line '127.0.0.1 localhost' to /etc/hosts" >&2
+  exit 1
+}
 
 echo "== Building the release preset"
 mkdir -p build
