@@ -237,8 +237,9 @@ TEST_CASE("committer: what a commit leaves to be done is done after its answer, 
   const auto under = make_memory_engine();
   struct counting final : testing::forwarding_engine {
     using forwarding_engine::forwarding_engine;
-    void settle() noexcept override { ++settled; }
-    std::atomic<int> settled{0};
+    void settle() noexcept override { settled += std::this_thread::get_id() == here ? 1 : 0; }
+    const std::thread::id here = std::this_thread::get_id();
+    int settled = 0;  // on this thread; the commit thread may still be at it
   } bottom(*under);
   patient_executor loop;
   std::thread::id where;
@@ -249,7 +250,8 @@ TEST_CASE("committer: what a commit leaves to be done is done after its answer, 
       const bool done = (co_await c.commit(add_one("a", where, true))).has_value();
       answered += done ? 1 : 0;
     };
-    for (int i = 0; i < lone_writer::enough; ++i) REQUIRE(base::sync_wait(c.commit(add_one("a", where, true))));
+    for (int i = 0; i < 1000 && where != bottom.here; ++i) REQUIRE(base::sync_wait(c.commit(add_one("a", where, true))));
+    REQUIRE(where == bottom.here);
     const int before = bottom.settled;
     base::spawn(loop, one());
     loop.run();  // starts it
