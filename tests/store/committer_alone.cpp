@@ -5,15 +5,12 @@
 #include <atomic>
 #include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "briefwerk/base/metrics.hpp"
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/store/committer.hpp"
 #include "briefwerk/store/memory_engine.hpp"
 #include "store/engine/lone_writer.hpp"
-#include "store/forwarding_engine.hpp"
 
 namespace {
 
@@ -219,54 +216,6 @@ TEST_CASE("committer: what is prepared while the disk writes, by who is alone in
   while (done < 3) std::this_thread::yield();
   CHECK(in_groups == 0);
   CHECK(count_of(*bottom, "a") == 102);
-}
-
-// Keeps what is posted until it is asked to run it.
-class patient_executor final : public base::executor {
- public:
-  void post(std::move_only_function<void()> work) override { works_.push_back(std::move(work)); }
-  void run() {
-    for (auto now = std::exchange(works_, {}); auto& work : now) work();
-  }
-
- private:
-  std::vector<std::move_only_function<void()>> works_;
-};
-
-TEST_CASE("committer: what a commit leaves to be done is done after its answer, or not at all when the committer is gone") {
-  const auto under = make_memory_engine();
-  struct counting final : testing::forwarding_engine {
-    using forwarding_engine::forwarding_engine;
-    void settle() noexcept override { settled += std::this_thread::get_id() == here ? 1 : 0; }
-    const std::thread::id here = std::this_thread::get_id();
-    int settled = 0;  // on this thread; the commit thread may still be at it
-  } bottom(*under);
-  patient_executor loop;
-  std::thread::id where;
-  int answered = 0;
-  {
-    committer c(bottom, {.longest_on_asking_thread = 1h});
-    const auto one = [&]() -> base::task<void> {
-      const bool done = (co_await c.commit(add_one("a", where, true))).has_value();
-      answered += done ? 1 : 0;
-    };
-    for (int i = 0; i < 1000 && where != bottom.here; ++i) REQUIRE(base::sync_wait(c.commit(add_one("a", where, true))));
-    REQUIRE(where == bottom.here);
-    const int before = bottom.settled;
-    base::spawn(loop, one());
-    loop.run();  // starts it
-    CHECK(answered == 1);
-    CHECK(where == std::this_thread::get_id());
-    CHECK(bottom.settled == before);
-    loop.run();
-    CHECK(bottom.settled == before + 1);
-    base::spawn(loop, one());
-    loop.run();
-    CHECK(answered == 2);
-  }
-  const int before = bottom.settled;
-  loop.run();
-  CHECK(bottom.settled == before);
 }
 
 }  // namespace

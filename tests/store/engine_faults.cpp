@@ -221,8 +221,7 @@ TEST_CASE("an index that cannot be written: commits are refused, and all acknowl
       refused = !done;
     }
     CHECK(refused);
-    // Where the index stopped just between the answer and its turn, it is said that it cannot be read.
-    if (const auto now = (*e)->read("p")) CHECK(everything(**e, "p").size() >= acknowledged);
+    CHECK(everything(**e, "p").size() >= acknowledged);
     std::filesystem::rename(path + "/index.away", path + "/index");
   }
   e->reset();
@@ -268,7 +267,7 @@ TEST_CASE("a file system that is really full, and has space again") {
         failed = done.error();
     }
     CHECK((failed == base::errc::no_space || failed == base::errc::unavailable));
-    if (const auto now = (*e)->read("p")) CHECK(everything(**e, "p").size() >= acknowledged.size());
+    CHECK(everything(**e, "p").size() >= acknowledged.size());
     std::filesystem::remove(ballast);
     bool back = false;
     for (int i = 0; i < 1000 && !back; ++i) {

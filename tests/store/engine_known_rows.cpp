@@ -7,23 +7,36 @@
 
 #include "briefwerk/store/committer.hpp"
 #include "briefwerk/store/memory_engine.hpp"
-#include "store/forwarding_engine.hpp"
 
 using namespace briefwerk;
 using namespace briefwerk::store;
 
 namespace {
 
-// Before a view is made, somebody else may come first.
-class interrupted_engine final : public testing::forwarding_engine {
+// Hands everything on; before a view is made, somebody else may come first.
+class interrupted_engine final : public engine {
  public:
-  using forwarding_engine::forwarding_engine;
+  explicit interrupted_engine(engine& under) : under_(under) {}
   mutable std::function<void()> before_read;
 
+  base::result<version_number> version(std::string_view partition) const override { return under_.version(partition); }
   base::result<std::unique_ptr<view>> read(std::string_view partition) const override {
     if (auto once = std::exchange(before_read, nullptr)) once();
-    return forwarding_engine::read(partition);
+    return under_.read(partition);
   }
+  base::result<octets> read_blob(const blob_ref& ref) const override { return under_.read_blob(ref); }
+  subscription watch(std::string_view partition, watch_function changed) override {
+    return under_.watch(partition, std::move(changed));
+  }
+  base::result<encoded_blob> encode(const blob_parts& parts) const override { return under_.encode(parts); }
+  base::result<std::unique_ptr<group>> begin(std::uint64_t octets) override { return under_.begin(octets); }
+  bool group_is_atomic() const noexcept override { return under_.group_is_atomic(); }
+  base::result<collect_report> collect(const mark_blobs& mark, std::chrono::milliseconds grace) override {
+    return under_.collect(mark, grace);
+  }
+
+ private:
+  engine& under_;
 };
 
 // Appends a letter to a row; also reads a row that is never there.

@@ -253,10 +253,6 @@ class engine {
   // Begins a commit. `octets` estimates the blobs' stored size. May block while another group is open.
   virtual base::result<std::unique_ptr<group>> begin(std::uint64_t octets) = 0;
 
-  // Does what the last commit left to be done when it was durable already: who commits calls it soon after passing the answer
-  // on, so that the answer does not wait for it. Who reads earlier finds what was committed all the same.
-  virtual void settle() noexcept {}
-
   // Whether the changes of one group().commit() stand or fall together across partitions.
   virtual bool group_is_atomic() const noexcept = 0;
 

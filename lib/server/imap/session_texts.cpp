@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <numeric>
 
 #include "briefwerk/base/limits/search.hpp"
 #include "pages.hpp"

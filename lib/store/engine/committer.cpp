@@ -266,8 +266,6 @@ struct committer::state {
     }
     to_write_.notify_all();
     writer_.join();
-    std::lock_guard lock(later_->mutex);
-    later_->where = nullptr;
   }
 
   void submit(transaction what, answer done, waiting_chain* waits) {
@@ -282,15 +280,6 @@ struct committer::state {
     }
     p->since = steady::now();
     if (const auto refused = enqueue(p, large)) refuse(*p, make_error_code(*refused));
-  }
-
-  // After commit_here(), when the asking thread has passed the answer on; at once where it has nothing to do later.
-  void settle_later(base::executor* here) {
-    if (here == nullptr) return where_.settle();
-    here->post([later = later_] {
-      std::lock_guard lock(later->mutex);
-      if (later->where != nullptr) later->where->settle();
-    });
   }
 
   // Commits a brief transaction that comes alone at once, on this thread. Nothing: it is for submit() as it was.
@@ -428,7 +417,6 @@ struct committer::state {
       leave_writing(count, octets, took);
       lock.unlock();  // before those who come again at once ask whether they are alone
       answered.run();
-      where_.settle();
       lock.lock();
     }
   }
@@ -486,16 +474,8 @@ struct committer::state {
       answered.add(*m.waits);
   }
 
-  // What is posted may come after the committer's end.
-  struct later_work {
-    explicit later_work(engine& e) : where(&e) {}
-    std::mutex mutex;
-    engine* where;
-  };
-
   engine& where_;
   const options settings_;
-  const std::shared_ptr<later_work> later_ = std::make_shared<later_work>(where_);
   base::counter *groups_ = nullptr, *transactions_ = nullptr, *octets_ = nullptr, *refused_ = nullptr;
   base::histogram *latency_ = nullptr, *group_time_ = nullptr;
 
@@ -543,10 +523,7 @@ struct commit_awaiter {
 }  // namespace
 
 base::task<base::result<receipt>> committer::commit(transaction what) {
-  if (auto done = state_->commit_here(what)) {
-    state_->settle_later(co_await base::this_executor());
-    co_return std::move(*done);
-  }
+  if (auto done = state_->commit_here(what)) co_return std::move(*done);
   const auto submit = [&](waiting_chain* waits) { state_->submit(std::move(what), nullptr, waits); };
   commit_awaiter<decltype(submit)> here{submit, {}};
   co_return co_await here;

@@ -25,9 +25,6 @@
 namespace briefwerk::store {
 namespace {
 
-// Groups of more rows are in the index before their answer.
-constexpr int most_rows_later = 256;
-
 rocksdb::WriteOptions without_log() {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
@@ -57,6 +54,7 @@ rocksdb::Options index_options(const rocksdb_options& settings, const rocksdb_pa
   options.write_buffer_size = settings.memtable_octets;
   options.max_write_buffer_number = 3;
   options.max_background_jobs = 2;
+  options.allow_concurrent_memtable_write = false;  // one thread writes
   options.max_open_files = settings.open_files;
   options.avoid_flush_during_shutdown = !parts.flush_on_close;
   options.compression = rocksdb::kLZ4Compression;
@@ -96,7 +94,6 @@ class rocksdb_engine final : public engine {
   // Flushed at an orderly end, so that the next opening replays nothing.
   ~rocksdb_engine() override {
     if (!db_) return;
-    settle();
     if (parts_.flush_on_close) static_cast<void>(db_->Flush(rocksdb::FlushOptions()));
     static_cast<void>(db_->Close());
   }
@@ -120,7 +117,6 @@ class rocksdb_engine final : public engine {
     if (!good_partition(partition)) return base::fail(base::errc::malformed);
     // The version first: a view may then show more than its version says, never less.
     const version_number version = version_of(partition);
-    if (auto shown = show(partition); !shown) return base::fail(shown.error());
     return std::make_unique<index_view>(std::make_shared<index_snapshot>(*db_), partition, version);
   }
 
@@ -131,7 +127,6 @@ class rocksdb_engine final : public engine {
 
   base::result<std::optional<octets>> get(std::string_view partition, std::string_view key) const override {
     if (!good_partition(partition)) return base::fail(base::errc::malformed);
-    if (auto shown = show(partition); !shown) return base::fail(shown.error());
     return read_row(*db_, nullptr, std::string(partition).append(1, '\0').append(key));
   }
 
@@ -156,12 +151,6 @@ class rocksdb_engine final : public engine {
 
   bool group_is_atomic() const noexcept override { return true; }
 
-  void settle() noexcept override {
-    if (!is_behind_.load(std::memory_order_acquire)) return;
-    std::lock_guard lock(apply_mutex_);
-    if (unapplied_) static_cast<void>(apply_unapplied());  // what fails now is tried again by who reads or commits next
-  }
-
   base::result<collect_report> collect(const mark_blobs& mark, std::chrono::milliseconds grace) override;
 
  private:
@@ -185,7 +174,6 @@ class rocksdb_engine final : public engine {
     rocksdb::WriteBatch writes;
     version_number version;
     std::vector<std::string> partitions;
-    bool announced = false;  // answered, so readers must find it
   };
 
   version_number version_of(std::string_view partition) const {
@@ -198,13 +186,8 @@ class rocksdb_engine final : public engine {
   base::status open_journal(const std::string& path, std::string& why);
   bool check(std::span<change> changes) const;
   void commit(std::span<change> changes, const std::function<void()>& meanwhile);
-  // Gives the partition the version, and tells its watchers.
-  void announce(std::string_view partition, const commit_notice& notice);
-  // With apply_mutex_ held; there must be an unapplied group.
-  base::status apply_unapplied() const;
-  // What was committed to the partition is in the index afterwards.
-  base::status show(std::string_view partition) const;
-  base::status resume() const;
+  // `changes`: what the group was made of; empty where nobody knows any more.
+  base::status apply(unapplied_group& g, std::span<const change> changes);
   base::status recover();
   void flush_when_due();
 
@@ -225,12 +208,7 @@ class rocksdb_engine final : public engine {
 
   std::mutex commit_mutex_;  // held by the open group
   std::uint64_t since_flush_ = 0;
-
-  // The last group, until it is in the index: applied when its answer is on the way, by whoever committed it or, where that
-  // is earlier, by who reads of it.
-  mutable std::mutex apply_mutex_;  // taken under commit_mutex_ or alone
-  mutable std::unique_ptr<unapplied_group> unapplied_;
-  mutable std::atomic<bool> is_behind_{false};  // unapplied_ is there and announced
+  std::unique_ptr<unapplied_group> unapplied_;
 
   // A partition's version is the number of the group that changed it last; of those that no group since the opening
   // has changed, the number of the last group before.
@@ -323,76 +301,46 @@ void rocksdb_engine::commit(std::span<change> changes, const std::function<void(
   if (octets_ != nullptr) octets_->add(static_cast<std::int64_t>(octets));
   since_flush_ += octets;
   add_position(g->writes, journal_->next());
-  const version_number version = g->version;
-  // Who waits for a large one waits for it here, not in the midst of what it serves.
-  const bool later = g->writes.Count() <= most_rows_later && !errors_->seen;
-  {
-    std::lock_guard lock(apply_mutex_);
-    unapplied_ = std::move(g);
-    unapplied_->announced = later;
-    is_behind_.store(later, std::memory_order_release);
+  const base::status applied = apply(*g, changes);
+  if (!applied) {
     // Durable, but not visible: the next commit must build on it, so it comes first.
-    if (!later && !apply_unapplied()) return fail_all(make_error_code(base::errc::unavailable));
+    unapplied_ = std::move(g);
+    return fail_all(make_error_code(base::errc::unavailable));
   }
-  for (change& c : changes) {
-    c.committed = version;
-    announce(c.partition, {.version = version, .writes = c.writes, .before = c.expected});
-  }
+  for (change& c : changes) c.committed = g->version;
   flush_when_due();
 }
 
-void rocksdb_engine::announce(std::string_view partition, const commit_notice& notice) {
-  {
-    std::lock_guard lock(versions_mutex_);
-    if (const auto at = versions_.find(partition); at != versions_.end())
-      at->second = notice.version;
-    else
-      versions_.emplace(partition, notice.version);
-  }
-  watchers_.publish(partition, notice);
-}
-
-base::status rocksdb_engine::apply_unapplied() const {
-  const rocksdb::Status written = db_->Write(without_log(), &unapplied_->writes);
+base::status rocksdb_engine::apply(unapplied_group& g, std::span<const change> changes) {
+  const rocksdb::Status written = db_->Write(without_log(), &g.writes);
   if (!written.ok()) {
     log_.log(base::log_level::error, "store.index.failed", {{"reason", written.ToString()}});
     return base::fail(index_error(written));
   }
-  unapplied_.reset();
-  is_behind_.store(false, std::memory_order_release);
+  {
+    std::lock_guard lock(versions_mutex_);
+    for (const auto& partition : g.partitions) versions_[partition] = g.version;
+  }
+  for (const change& c : changes)
+    watchers_.publish(c.partition, {.version = g.version, .writes = c.writes, .before = c.expected});
+  if (changes.empty())
+    for (const auto& partition : g.partitions) watchers_.publish(partition, {.version = g.version});
   return {};
 }
 
-base::status rocksdb_engine::show(std::string_view partition) const {
-  if (!is_behind_.load(std::memory_order_acquire)) return {};
-  std::lock_guard lock(apply_mutex_);
-  if (!unapplied_ || !unapplied_->announced) return {};
-  const auto& changed = unapplied_->partitions;
-  if (std::ranges::find(changed, partition) == changed.end()) return {};
-  const base::status ready = resume();
-  return ready ? apply_unapplied() : ready;
-}
-
-// After a full disk: RocksDB must be able to flush again.
-base::status rocksdb_engine::resume() const {
-  if (!errors_->seen) return {};
-  const rocksdb::Status resumed = db_->Resume();
-  if (!resumed.ok()) log_.log(base::log_level::error, "store.index.not_resumed", {{"reason", resumed.ToString()}});
-  if (!resumed.ok()) return base::fail(resumed.IsNoSpace() ? base::errc::no_space : base::errc::unavailable);
-  errors_->seen = false;
-  log_.log(base::log_level::info, "store.index.resumed", {});
-  return {};
-}
-
-// What the index missed is applied.
+// After a full disk: RocksDB must be able to flush again, and what it missed is applied.
 base::status rocksdb_engine::recover() {
-  if (auto ready = resume(); !ready) return ready;
-  std::lock_guard lock(apply_mutex_);
+  if (errors_->seen) {
+    const rocksdb::Status resumed = db_->Resume();
+    if (!resumed.ok()) log_.log(base::log_level::error, "store.index.not_resumed", {{"reason", resumed.ToString()}});
+    if (!resumed.ok()) return base::fail(resumed.IsNoSpace() ? base::errc::no_space : base::errc::unavailable);
+    errors_->seen = false;
+    log_.log(base::log_level::info, "store.index.resumed", {});
+  }
   if (!unapplied_) return {};
-  const auto late = unapplied_->announced ? std::vector<std::string>() : unapplied_->partitions;
-  const version_number version = unapplied_->version;
-  if (!apply_unapplied()) return base::fail(base::errc::unavailable);
-  for (const auto& partition : late) announce(partition, {.version = version});
+  const base::status applied = apply(*unapplied_, {});
+  if (!applied) return base::fail(base::errc::unavailable);
+  unapplied_.reset();
   return {};
 }
 
