@@ -43,8 +43,11 @@ TEST_CASE("CONDSTORE, RFC 7162 §3.1") {
   // §3.2: all later FETCH responses have it.
   said = c.command("STORE 2 +FLAGS (\\Seen)");
   CHECK(has_part(said, "MODSEQ ("));
+  CHECK_MESSAGE(has_part(said, "* 2 FETCH (UID 2 FLAGS (\\Seen"), "§3.2.4: the UID as well");
   said = c.command("FETCH 3 (BODY[TEXT])");
   CHECK_MESSAGE(has_part(said, "MODSEQ ("), "implicit \\Seen");
+  CHECK_MESSAGE(has_part(said, "UID 3 "), "§3.2.4");
+  CHECK_FALSE(has_part(c.command("FETCH 3 (BODY[TEXT])"), "UID"));
   // §3.1.4.1
   said = c.command("FETCH 1:* (FLAGS) (CHANGEDSINCE " + std::to_string(first) + ")");
   CHECK_FALSE(has_part(said, "* 1 FETCH"));
@@ -54,7 +57,7 @@ TEST_CASE("CONDSTORE, RFC 7162 §3.1") {
   other.command("STORE 1 +FLAGS (\\Flagged)");
   said = c.command("STORE 1,4 (UNCHANGEDSINCE " + std::to_string(first) + ") +FLAGS (\\Deleted)");
   CHECK_MESSAGE(has_part(said, "OK [MODIFIED 1]"), t::all_of(said));
-  CHECK(has_part(said, "* 4 FETCH (FLAGS (\\Deleted"));
+  CHECK(has_part(said, "* 4 FETCH (UID 4 FLAGS (\\Deleted"));
   CHECK_FALSE(has_part(c.command("FETCH 1 FLAGS"), "\\Deleted"));
   // §3.1.5, §3.1.6
   const auto last = number_behind(c.command("FETCH 4 (MODSEQ)"), "MODSEQ (");
@@ -62,6 +65,8 @@ TEST_CASE("CONDSTORE, RFC 7162 §3.1") {
       has_line(c.command("SEARCH MODSEQ " + std::to_string(last)), "* SEARCH 4 (MODSEQ " + std::to_string(last) + ")"));
   CHECK(has_part(c.command("SEARCH RETURN (MIN) MODSEQ \"/flags/\\\\draft\" all 1"), "MIN 1 MODSEQ "));
   CHECK(has_part(c.command("STATUS INBOX (HIGHESTMODSEQ)"), "(HIGHESTMODSEQ " + std::to_string(last) + ")"));
+  other.command("STORE 1 -FLAGS (\\Flagged)");
+  CHECK_MESSAGE(has_part(c.command("NOOP"), "* 1 FETCH (UID 1 FLAGS ("), "§3.2.4: of others' changes too");
 }
 
 TEST_CASE("QRESYNC, RFC 7162 §3.2") {
@@ -110,7 +115,41 @@ TEST_CASE("QRESYNC, RFC 7162 §3.2") {
   CHECK(has_line(said, "* VANISHED 1"));
   CHECK(has_part(said, "OK [HIGHESTMODSEQ "));
   c.command("UID STORE 5 +FLAGS.SILENT (\\Deleted)");
-  CHECK(has_part(c.command("CLOSE"), "OK [HIGHESTMODSEQ "));
+  CHECK_MESSAGE(!has_part(c.command("CLOSE"), "HIGHESTMODSEQ"), "§3.2.8: MUST NOT");
+}
+
+TEST_CASE("modification sequences while others' removals are still to be told, RFC 7162 §3.2 and §6") {
+  house home;
+  client c(home), other(home);
+  c.login();
+  other.login();
+  fill(c, 5);
+  c.command("ENABLE QRESYNC");
+  const auto known = number_behind(c.command("SELECT INBOX"), "HIGHESTMODSEQ ");
+  other.command("SELECT INBOX");
+  other.command("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  other.command("EXPUNGE");
+  other.command("UID STORE 2 +FLAGS (\\Flagged)");
+  // Removals cannot be told in answers to commands with sequence numbers.
+  const auto bound = "* OK [HIGHESTMODSEQ " + std::to_string(known) + "] Later changes are still to be told";
+  const struct {
+    const char* why;
+    const char* command;
+    bool bounded;
+  } rows[] = {
+      {"MODSEQ asked for", "FETCH 3 (FLAGS MODSEQ)", true},
+      {"nothing of it is told", "FETCH 3 (FLAGS)", false},
+      {"MODSEQ of a change", "STORE 3 +FLAGS (\\Answered)", true},
+      {"MODSEQ of an implied change", "FETCH 4 (BODY[TEXT])", true},
+      {"UID commands tell removals first", "UID FETCH 3 (FLAGS MODSEQ)", false},
+      {"nothing is left to tell", "FETCH 1 (FLAGS MODSEQ)", false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.why);
+    const auto said = c.command(row.command);
+    CHECK_MESSAGE(has_line(said, bound) == row.bounded, t::all_of(said));
+    CHECK(has_part(said, "HIGHESTMODSEQ") == row.bounded);
+  }
 }
 
 TEST_CASE("UIDONLY, RFC 9586") {

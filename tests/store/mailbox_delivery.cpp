@@ -111,7 +111,9 @@ void conforms_in_annotations(const mailbox_factory& make) {
     return sync_wait(b.store.annotate("alice", box, user, std::move(changes)));
   };
   const auto used = [&] { return sync_wait(b.store.usage("alice"))->used_octets; };
+  const auto modseq = [&] { return sync_wait(b.store.status("alice", inbox))->highest_modseq; };
   CHECK(noted(inbox).empty());
+  const auto before = modseq();
   REQUIRE(note(inbox, {{"/shared/comment", "all"}, {"/private/comment", std::string("m\0y", 3)}}));
   REQUIRE(note(inbox, {{"/private/comment", "his"}}, "bob"));
   REQUIRE(note(0, {{"/private/vendor/v/a", "own"}}));
@@ -121,6 +123,8 @@ void conforms_in_annotations(const mailbox_factory& make) {
   CHECK(noted(0, "bob").empty());
   CHECK(noted(b.id("Trash")).empty());
   CHECK(used() == 12);
+  CHECK_MESSAGE(modseq() == before + 2, "RFC 7162 §3.2: what is noted at a mailbox is one of its changes");
+  CHECK(sync_wait(b.store.snapshot("alice", inbox)).value()->highest_modseq == before + 2);
 
   // All or none, within limits.
   const std::string too_big(base::limits::store_annotation_value + 1, 'x');
@@ -128,7 +132,9 @@ void conforms_in_annotations(const mailbox_factory& make) {
   std::vector<annotation_change> many;
   for (std::size_t i = 0; i + 3 < base::limits::store_annotations; ++i) many.push_back({"/private/n" + std::to_string(i), ""});
   REQUIRE(note(inbox, many));
+  const auto full = modseq();
   CHECK(note(inbox, {{"/private/comment", "?"}, {"/private/one-more", ""}}).error() == errc::too_many_annotations);
+  CHECK(modseq() == full);
   CHECK(noted(inbox).starts_with(std::string("/private/comment=m\0y;", 21)));
   for (auto& one : many) one.value.reset();
   REQUIRE(note(inbox, many));

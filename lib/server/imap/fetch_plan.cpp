@@ -133,7 +133,9 @@ void fetch_plan::write(wire::response_writer& out, const fetch_subject& subject,
     }
   }
   if (subject.report_flags && (command_.kinds & wire::bit(fetch_kind::flags)) == 0) row.flags(subject.flags, keywords);
-  if (subject.report_modseq && (command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
+  if (!subject.report_identity) return;
+  if ((command_.kinds & wire::bit(fetch_kind::uid)) == 0) row.uid(subject.entry->uid);
+  if ((command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
 }
 
 const mail::mime_tree& fetch_plan::tree_of(std::string_view octets) {

@@ -26,7 +26,7 @@ struct fetch_subject {
   std::uint64_t modseq = 0;
   bool in_mailbox = true;                       // false: expunged, though the client does not know yet
   bool report_flags = false;                    // this FETCH set \Seen
-  bool report_modseq = false;                   // and the client follows modification sequences (RFC 7162 §3.2)
+  bool report_identity = false;                 // and the client wants UID and MODSEQ beside (RFC 7162 §3.2.4)
   bool missing = false;                         // what is asked cannot be read any more
   std::string_view summary;                     // serialised
   store::message_octets octets;

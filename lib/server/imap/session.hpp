@@ -415,6 +415,7 @@ class session final : public watcher {
   std::uint64_t octets_sent_ = 0, sent_before_command_ = 0;
   std::uint32_t commands_ = 0, fetched_ = 0, appended_ = 0;
   bool modseq_told_ = false;         // HIGHESTMODSEQ, since CONDSTORE was enabled
+  bool modseqs_shown_ = false;       // the command under way told those of messages, as latest_ has them
   bool news_ = false;                // the selected mailbox may have changed
   bool waiting_ = false;             // for the client or for news, in IDLE or after NOTIFY
   bool own_change_ = false;          // the command under way changed the selected mailbox itself

@@ -81,6 +81,7 @@ base::task<void> session::run(const wire::fetch_command& command) {
   else
     sent = co_await fetch_batches(command, plan, *what, incomplete);
   if (!sent) co_return;
+  modseqs_shown_ = (command.kinds & wire::bit(wire::fetch_kind::modseq)) != 0 || (plan.sets_seen() && machine_.is_condstore());
   fetched_ += static_cast<std::uint32_t>(what->count);
   std::string code;
   std::string_view text = "Fetched";
@@ -273,7 +274,7 @@ base::task<void> session::set_seen(std::vector<fetch_subject>& batch) {
     subject.flags = fresh->flags;
     subject.modseq = fresh->modseq;
     subject.report_flags = true;
-    subject.report_modseq = machine_.is_condstore();
+    subject.report_identity = machine_.is_condstore();
     told.insert(fresh->uid);
   }
   remember_told(told);

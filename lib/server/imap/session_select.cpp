@@ -118,23 +118,18 @@ void session::leave_mailbox() noexcept {
 }
 
 base::task<void> session::run_close(bool expunges) {
-  std::string code;
   if (expunges && !machine_.is_read_only() && may(mail::rights::expunge)) {
-    // Nothing is told of it (RFC 9051 §6.4.1); what cannot be removed now stays marked.
+    // Nothing is told of it (RFC 9051 §6.4.1), HIGHESTMODSEQ neither (RFC 7162 §3.2.8): others' changes before it are
+    // not known to the client. What cannot be removed now stays marked.
     const auto removed = co_await mail().expunge(owner_, selected_, std::nullopt);
     if (!removed && removed.error() != store::errc::no_such_mailbox) {
       complete(refusal_of(removed.error()));
       co_return;
     }
-    // RFC 7162 §3.2.8.
-    if (machine_.is_qresync() && removed && !removed->empty()) {
-      const auto now = co_await mail().status(owner_, selected_);
-      if (now) code = codes::highest_modseq(now->highest_modseq);
-    }
   }
   leave_mailbox();
   machine_.unselected();
-  machine_.complete(condition::ok, code, "Closed");
+  machine_.complete(condition::ok, "", "Closed");
 }
 
 // Who never idles looks at the mailbox with each command anyway, and nobody has to be woken for it.
@@ -190,7 +185,7 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
     tell_vanished_results(changes.vanished);
   }
   wire::write_changes(machine_.output(), *latest_, changes,
-                      {.uid = by_uid || machine_.is_qresync() || notify_ != nullptr, .modseq = machine_.is_condstore(),
+                      {.uid = by_uid || machine_.is_condstore() || notify_ != nullptr, .modseq = machine_.is_condstore(),
                        .vanished = machine_.is_qresync() || machine_.is_uid_only(),
                        .recent = &recent_, .tells_recent = more_recent,
                        .recent_count = count_recent(*latest_)});
@@ -204,7 +199,12 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
 
 base::task<void> session::finish(condition how, std::string_view code, std::string_view text, bool may_expunge, bool by_uid) {
   const bool alive = co_await refresh(may_expunge, by_uid);
-  if (alive) machine_.complete(how, code, text);
+  const bool shown = std::exchange(modseqs_shown_, false);
+  if (!alive) co_return;
+  // RFC 7162 §3.2: a client that is lost now must not take what it has not been told for known.
+  if (shown && announced_ && latest_->highest_modseq > announced_->highest_modseq)
+    machine_.output().ok(codes::highest_modseq(announced_->highest_modseq), "Later changes are still to be told");
+  machine_.complete(how, code, text);
 }
 
 std::optional<session::selection> session::select_messages(const wire::number_set& set, bool by_uid) {

@@ -135,7 +135,8 @@ base::task<bool> session::write_stored(const wire::store_command& command, const
                                        std::span<const std::uint32_t> changed) {
   const auto known = announced_;
   mail::uid_set told;
-  const bool with_uid = command.by_uid || machine_.is_qresync(), with_modseq = machine_.is_condstore() || command.unchanged_since.has_value();
+  const bool with_uid = command.by_uid || machine_.is_condstore(), with_modseq = machine_.is_condstore() || command.unchanged_since.has_value();
+  modseqs_shown_ = with_modseq;
   for (const auto& range : what.ranges) {
     for (std::uint32_t i = range.first; i < range.last; ++i) {
       const std::uint32_t uid = known->at(i).uid;

@@ -31,19 +31,22 @@ bool fits(const annotation_change& change) noexcept {
          (!change.value || change.value->size() <= base::limits::store_annotation_value);
 }
 
-// What is noted for itself needs an account, the rest a mailbox.
-base::status require_place(account_writer& writer, mailbox_id mailbox) {
+// What is noted for itself needs an account, the rest a mailbox, whose changes it counts among (RFC 7162 §3.2).
+base::status note_change(account_writer& writer, mailbox_id mailbox) {
   if (mailbox == 0) {
     auto there = writer.account();
     return there ? base::status() : base::fail(there.error());
   }
   auto head = require_head(writer.read(), mailbox);
-  return head ? base::status() : base::fail(head.error());
+  if (!head) return base::fail(head.error());
+  mailbox_editor box(writer, mailbox, std::move(*head));
+  box.modseq();
+  return box.finish();
 }
 
 base::status make_changes(account_writer& writer, mailbox_id mailbox, std::string_view user,
                           const std::vector<annotation_change>& changes) {
-  if (auto there = require_place(writer, mailbox); !there) return there;
+  if (auto noted = note_change(writer, mailbox); !noted) return noted;
   auto now = sizes_at(writer.read(), mailbox);
   if (!now) return base::fail(now.error());
   const auto octets = [&] {
