@@ -7,7 +7,7 @@ namespace {
 
 std::string domain_name(const std::string& given) {
   auto ascii = mail::domain_to_ascii(given);
-  if (!ascii || !mail::is_domain(*ascii)) throw refusal(given + " is not a domain name");
+  if (!ascii || !mail::is_domain(*ascii) || base::ip_address::parse(*ascii)) throw refusal(given + " is not a domain name");
   return std::move(*ascii);
 }
 
@@ -42,9 +42,14 @@ json describe(const store::account& one, const store::quota_usage& usage) {
 base::task<json> domain_add(const context& with, const json& request) {
   store::domain value;
   value.name = domain_name(text(request, "name"));
-  value.catch_all = text_or(request, "catch_all", "");
+  auto known = co_await with.store.directory().domains();
+  for (auto& one : take(std::move(known), "domains")) {
+    if (one.name == value.name) value = std::move(one);
+  }
+  value.catch_all = text_or(request, "catch_all", value.catch_all);
   if (!value.catch_all.empty()) (void)address(value.catch_all);
-  const std::string separator = text_or(request, "separator", "+");
+  const std::string separator = text_or(request, "separator", std::string(value.subaddress_separator ? 1 : 0, value.subaddress_separator));
+  if (separator.size() > 1 || separator == "@") throw refusal("the separator is one character, and not @");
   value.subaddress_separator = separator.empty() ? '\0' : separator.front();
   const std::string name = value.name;
   check(co_await with.store.directory().put_domain(std::move(value)), name);
@@ -96,6 +101,10 @@ base::task<json> account_change(const context& with, const json& request) {
   if (request.contains("password")) value.credentials = credentials_for(with, request);
   if (request.contains("enabled")) value.enabled = request["enabled"].get<bool>();
   if (request.contains("send_as")) value.send_as = request["send_as"].get<std::vector<std::string>>();
+  for (const std::string& one : value.send_as) {
+    if (one.starts_with('@')) (void)domain_name(one.substr(1));
+    else (void)address(one);
+  }
   value.quota_octets = number_or(request, "quota_octets", value.quota_octets);
   value.quota_messages = number_or(request, "quota_messages", value.quota_messages);
   const store::quota_limits limits{value.quota_octets, value.quota_messages};

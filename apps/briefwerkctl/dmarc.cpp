@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "apps/briefwerkctl/mail_files.hpp"
 #include "apps/briefwerkctl/output.hpp"
@@ -79,14 +77,8 @@ void report_reader::read_path(const std::string& path) {
     });
   };
   if (std::filesystem::is_directory(path)) return read_folder();
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw failure("cannot read " + path);
-  std::string start(5, '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  if (start == "From ") return read_folder();
-  file.clear();
-  file.seekg(0);
-  const std::string octets{std::istreambuf_iterator<char>(file), {}};
+  const std::string octets = read_whole(path);
+  if (octets.starts_with("From ")) return read_folder();
   take(dmarc::read_reports(octets), path, true);
 }
 

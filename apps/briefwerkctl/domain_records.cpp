@@ -1,10 +1,9 @@
 #include "apps/briefwerkctl/domain_records.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <set>
 
+#include "apps/config/read_file.hpp"
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/net/certificate.hpp"
 
@@ -92,9 +91,8 @@ class builder {
         "set-up of mail programs");
   }
   void tlsa(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    const std::string pem{std::istreambuf_iterator<char>(in), {}};
-    const auto digest = net::public_key_digest(pem);
+    const auto pem = read_file(file);
+    const auto digest = net::public_key_digest(pem.value_or(""));
     if (!digest) return note("no TLSA record: the certificate " + file + " cannot be read");
     add("_25._tcp." + conf_.hostname, dns_type::tlsa, "3 1 1 " + base::hex_encode(*digest),
         "certificate of the server (DANE; only in a signed zone)");

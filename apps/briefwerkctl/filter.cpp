@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
+#include "apps/briefwerkctl/mail_files.hpp"
 #include "apps/briefwerkctl/session.hpp"
 #include "briefwerk/base/encoding.hpp"
 
@@ -13,12 +12,6 @@ struct trial {
   std::vector<std::string> files, recipients;
   std::string address = "127.0.0.1", hello, sender, login;
 };
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw failure("cannot read " + path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // What a filter wrote may hold anything; the terminal gets none of it that it would obey.
 std::string on_one_line(std::string text) {
@@ -51,7 +44,7 @@ void test(const session& with, const trial& what) {
   json all = json::array();
   for (const std::string& file : what.files) {
     json answer = server->ask({{"command", "filter.test"},
-                               {"octets", base::base64_encode(read_file(file))},
+                               {"octets", base::base64_encode(read_message_file(file))},
                                {"address", what.address},
                                {"hello", what.hello},
                                {"sender", what.sender},

@@ -11,10 +11,10 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "apps/briefwerkctl/connection.hpp"
+#include "apps/config/read_file.hpp"
 
 namespace briefwerk::apps::ctl {
 
@@ -137,12 +137,9 @@ void read_maildir(const std::string& path, const std::function<void(filed_messag
   // Names begin with the time of arrival: their order is the order of the mailbox.
   std::ranges::sort(files, {}, [](const fs::path& file) { return file.filename(); });
   for (const fs::path& file : files) {
-    std::ifstream in(file, std::ios::binary);
-    if (!in) throw failure("cannot read " + file.string());
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
     struct stat state {};
     ::stat(file.c_str(), &state);
-    use({to_crlf(text), flags_of_file_name(file.filename()), state.st_mtime});
+    use({read_message_file(file), flags_of_file_name(file.filename()), state.st_mtime});
   }
 }
 
@@ -246,6 +243,14 @@ class maildir_writer final : public mail_writer {
 
 }  // namespace
 
+std::string read_whole(const std::string& path) {
+  auto text = read_file(path);
+  if (!text) throw failure(text.error().text);
+  return std::move(*text);
+}
+
+std::string read_message_file(const std::string& path) { return to_crlf(read_whole(path)); }
+
 void read_messages(const std::string& path, const std::function<void(filed_message)>& use) {
   if (fs::is_directory(fs::path(path) / "cur")) return read_maildir(path, use);
   if (fs::is_directory(path)) {
@@ -257,9 +262,7 @@ void read_messages(const std::string& path, const std::function<void(filed_messa
     for (const std::string& file : files) read_messages(file, use);
     return;
   }
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw failure("cannot read " + path);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = read_whole(path);
   if (text.starts_with("From ")) return read_mbox(path, use);
   use({to_crlf(text), {}, 0});
 }

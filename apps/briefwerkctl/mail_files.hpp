@@ -16,6 +16,10 @@ struct filed_message {
   std::int64_t date = 0;           // when it arrived; 0: not known
 };
 
+// All octets of a file; of a message with its lines ended by CRLF, whatever they ended with. Throw failure.
+std::string read_whole(const std::string& path);
+std::string read_message_file(const std::string& path);
+
 // Calls `use` for each message of an mbox file or a Maildir folder, whichever `path` is. Throws failure.
 void read_mail(const std::string& path, const std::function<void(filed_message)>& use);
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <iostream>
 
@@ -58,9 +57,8 @@ std::string get_password(const password_source& from, bool& generated) {
   } else if (from.file.empty() || from.file == "-") {
     std::getline(std::cin, password);
   } else {
-    std::ifstream in(from.file);
-    if (!in) throw failure("cannot read " + from.file);
-    std::getline(in, password);
+    password = read_whole(from.file);
+    password.resize(std::min(password.find('\n'), password.size()));
   }
   if (password.empty()) throw failure("the password is empty");
   return password;
@@ -72,10 +70,11 @@ void add_init(CLI::App& app, session& with) {
   command->add_option("--hostname", options->hostname, "The server's own name, as in its MX record")->required();
   command->add_option("--data", options->data, "Folder of all mail")->default_str("/var/lib/briefwerk");
   command->add_option("--listen", options->listen, "Address to listen on, [::1] style for IPv6; may be repeated");
-  command->add_option("--port-offset", options->port_offset, "Added to the standard ports, for a trial without root");
+  command->add_option("--port-offset", options->port_offset, "Added to the standard ports, for a trial without root")
+      ->check(CLI::Range(0, 64542));
   command->add_option("--user", options->user, "User to become after the ports are bound");
   auto* certificate = command->add_option("--certificate", options->certificate, "PEM file of a certificate that exists");
-  command->add_option("--key", options->key, "PEM file of its key")->needs(certificate);
+  certificate->needs(command->add_option("--key", options->key, "PEM file of its key")->needs(certificate));
   command->callback([&with, options] {
     options->config_file = with.config_file;
     if (options->data.empty()) options->data = "/var/lib/briefwerk";
@@ -88,11 +87,16 @@ void add_domain(CLI::App& app, session& with) {
   auto* group = app.add_subcommand("domain", "Domains whose mail is taken")->require_subcommand(1);
   auto name = std::make_shared<std::string>();
   auto catch_all = std::make_shared<std::string>();
-  auto* add = group->add_subcommand("add", "Serve a domain, or change how");
+  auto separator = std::make_shared<std::string>();
+  auto* add = group->add_subcommand("add", "Serve a domain, or change how; what is not named stays as it is");
   add->add_option("name", *name)->required();
-  add->add_option("--catch-all", *catch_all, "Address that takes what nobody else has");
-  add->callback([&with, name, catch_all] {
-    with.said(with.ask({{"command", "domain.add"}, {"name", *name}, {"catch_all", *catch_all}}), "domain " + *name + " is served");
+  auto* catch_all_option = add->add_option("--catch-all", *catch_all, "Address that takes what nobody else has; \"\" for none");
+  auto* separator_option = add->add_option("--separator", *separator, "Between a user and a detail (user+detail@…), + at first; \"\" for none");
+  add->callback([=, &with] {
+    json request = {{"command", "domain.add"}, {"name", *name}};
+    if (*catch_all_option) request["catch_all"] = *catch_all;
+    if (*separator_option) request["separator"] = *separator;
+    with.said(with.ask(request), "domain " + *name + " is served");
   });
   group->add_subcommand("list", "Show them")->callback([&with] {
     with.show(with.ask({{"command", "domain.list"}}), "domains", {"name", "catch_all", "separator"});
@@ -106,7 +110,13 @@ void add_domain(CLI::App& app, session& with) {
 
 void add_password_options(CLI::App* command, password_source& source) {
   command->add_option("--password-file", source.file, "First line of this file; - for standard input");
-  command->add_flag("--generate", source.generate, "Make a random password and print it");
+  command->add_flag("--generate", source.generate, "Make a random password and print it")->excludes("--password-file");
+}
+
+CLI::Option* add_quota(CLI::App* command, std::uint64_t& octets) {
+  return command->add_option("--quota", octets, "Octets, or 500M, 2G (powers of 1024); 0: none")
+      ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::Validator([](std::string& text) { return std::string(text.starts_with('-') ? "must not be negative" : ""); }, ""));
 }
 
 void add_account(CLI::App& app, session& with) {
@@ -134,18 +144,19 @@ void add_account(CLI::App& app, session& with) {
         ->check(CLI::IsMember({"scram", "plain"}));
     add_password_options(command, *source);
   }
-  add->add_option("--quota", *quota, "Octets; 0: none");
+  add_quota(add, *quota);
   add->callback([with_password, quota] { with_password({{"command", "account.add"}, {"quota_octets", *quota}}); });
   password->callback([with_password] { with_password({{"command", "account.change"}}); });
 
   auto* change = group->add_subcommand("change", "Quota, rights, enabled or not");
   change->add_option("address", *address)->required();
-  auto* quota_option = change->add_option("--quota", *quota, "Octets; 0: none");
+  auto* quota_option = add_quota(change, *quota);
   auto* send_as_option = change->add_option("--send-as", *send_as, "Further address, or @domain, that it may send as; replaces the list");
   auto* enable = change->add_flag("--enable")->description("Logins are taken");
-  auto* disable = change->add_flag("--disable")->description("Logins are refused, mail is still taken");
+  auto* disable = change->add_flag("--disable")->description("Logins are refused, mail is still taken")->excludes(enable);
   change->callback([=, &with] {
     json request = {{"command", "account.change"}, {"address", *address}};
+    if (!*quota_option && !*send_as_option && !*enable && !*disable) throw failure("nothing is to be changed: see --help");
     if (*quota_option) request["quota_octets"] = *quota;
     if (*send_as_option) request["send_as"] = *send_as;
     if (*enable || *disable) request["enabled"] = static_cast<bool>(*enable);
@@ -439,8 +450,10 @@ int main(int argc, char** argv) {
   add_verify(app, with);
   add_status(app, with);
   try {
-    CLI11_PARSE(app, argc, argv);
-  } catch (const failure& why) {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {  // --help is one
+    return app.exit(wrong) == 0 ? 0 : 2;
+  } catch (const std::exception& why) {
     std::fprintf(stderr, "briefwerkctl: %s\n", why.what());
     return 1;
   }

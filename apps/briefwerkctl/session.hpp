@@ -11,6 +11,12 @@
 
 namespace briefwerk::apps::ctl {
 
+inline std::string explained(const std::vector<config_error>& errors) {
+  std::string all;
+  for (const auto& one : errors) all += (all.empty() ? "" : "; ") + one.path + (one.path.empty() ? "" : ": ") + one.text;
+  return all;
+}
+
 // What the sub-commands share.
 struct session {
   std::string config_file = "/etc/briefwerk/briefwerk.json";
@@ -18,7 +24,7 @@ struct session {
 
   apps::config load() const {
     auto conf = apps::load_config(config_file);
-    if (!conf) throw failure(config_file + ": " + conf.error().front().path + " " + conf.error().front().text);
+    if (!conf) throw failure(config_file + ": " + explained(conf.error()));
     return std::move(*conf);
   }
   json ask(const json& request) const { return connect(load())->ask(request); }

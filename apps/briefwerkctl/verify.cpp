@@ -1,9 +1,8 @@
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "apps/briefwerkctl/authentication_commands.hpp"
 #include "apps/briefwerkctl/lookups.hpp"
+#include "apps/briefwerkctl/mail_files.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "briefwerk/mailauth.hpp"
@@ -16,19 +15,6 @@ using namespace mailauth;
 struct verify_options {
   std::string file, ip, helo, from, server;
 };
-
-// Lines of a file that another program wrote end as that program likes.
-std::string read_message(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw failure("cannot read " + path);
-  std::string text{std::istreambuf_iterator<char>(in), {}}, message;
-  message.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) message += '\r';
-    message += text[i];
-  }
-  return message;
-}
 
 // The methods, one after the other, each with its steps.
 class explanation {
@@ -85,7 +71,7 @@ void explain_client(explanation& say, const verify_options& how, base::resolver&
 }
 
 void run_verify(const session& with, const verify_options& how) {
-  const std::string message = read_message(how.file);
+  const std::string message = read_message_file(how.file);
   std::vector<base::endpoint> servers;
   if (!how.server.empty())
     servers.push_back(lookups::server(how.server));

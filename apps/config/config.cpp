@@ -5,16 +5,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <cerrno>
+#include <filesystem>
 #include <initializer_list>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/config/conversions.hpp"
 #include "apps/config/fields.hpp"
+#include "apps/config/read_file.hpp"
 #include "apps/filter/options.hpp"
 #include "apps/filter/spam_rules.hpp"
 #include "briefwerk/mail/address.hpp"
+#include "briefwerk/net/tls_context.hpp"
 
 namespace briefwerk::apps {
 namespace {
@@ -227,6 +230,40 @@ class schema_writer {
   std::vector<std::string> required_;
 };
 
+// Finds keys that an object has twice: JSON lets the last one count, and the administrator may look at the first.
+class repeated_keys {
+ public:
+  explicit repeated_keys(std::vector<config_error>& errors) : errors_(errors) {}
+
+  void operator()(json::parse_event_t event, const json& parsed) {
+    using enum json::parse_event_t;
+    if (event == object_end || event == array_end) return open_.pop_back();
+    if (event == key) {
+      open_.back().key = parsed.get<std::string>();
+      if (!open_.back().known.insert(open_.back().key).second) errors_.push_back({path(), "stands here twice"});
+      return;
+    }
+    if (!open_.empty() && open_.back().is_array) open_.back().key = std::to_string(open_.back().elements++);
+    if (event != value) open_.push_back({.is_array = event == array_start});
+  }
+
+ private:
+  struct level {
+    bool is_array;
+    std::size_t elements = 0;
+    std::string key;  // or the number of the element
+    std::set<std::string> known;
+  };
+  std::string path() const {
+    std::string all;
+    for (const level& one : open_) all += "/" + one.key;
+    return all;
+  }
+
+  std::vector<config_error>& errors_;
+  std::vector<level> open_;
+};
+
 // One service has one entry: which of two were to be believed?
 void check_proxies(const std::vector<proxy_config>& proxies, std::vector<config_error>& errors) {
   std::set<std::string> taken;
@@ -243,9 +280,53 @@ void check_proxies(const std::vector<proxy_config>& proxies, std::vector<config_
   }
 }
 
+// By whom something cannot be used, and why.
+std::string not_by_us(int why) {
+  const passwd* const us = ::getpwuid(::geteuid());
+  return (us ? " as the user " + std::string(us->pw_name) + ": " : ": ") + std::generic_category().message(why);
+}
+
+// What the server writes to must be its user's, down to the last file: briefwerkctl init sees to that.
+void check_folders(const config& conf, std::vector<config_error>& errors) {
+  namespace fs = std::filesystem;
+  const auto refuse = [&](const char* key, const std::string& path, int why) {
+    errors.push_back({key, "cannot use " + path + not_by_us(why)});
+  };
+  std::error_code error;
+  const auto status = fs::status(conf.data, error);
+  if (!fs::exists(status)) return errors.push_back({"/data", "no such folder: " + conf.data});
+  if (!fs::is_directory(status)) return errors.push_back({"/data", conf.data + " is no folder"});
+  if (::access(conf.data.c_str(), R_OK | W_OK | X_OK) != 0) return refuse("/data", conf.data, errno);
+  for (fs::recursive_directory_iterator one(conf.data, error), end; !error && one != end; one.increment(error)) {
+    // What goes away meanwhile is a running server's.
+    if (one->is_symlink(error) || ::access(one->path().c_str(), R_OK | W_OK) == 0 || errno == ENOENT) continue;
+    return refuse("/data", one->path(), errno);
+  }
+  if (error) return refuse("/data", conf.data, error.value());
+  if (conf.log.file == "-" || ::access(conf.log.file.c_str(), W_OK) == 0) return;
+  const int why = errno;
+  const fs::path folder = fs::absolute(conf.log.file).parent_path();
+  if (why != ENOENT) refuse("/log/file", conf.log.file, why);
+  else if (::access(folder.c_str(), W_OK | X_OK) != 0) refuse("/log/file", folder, errno);
+}
+
+void check_endpoints(const listen_config& listen, std::vector<config_error>& errors) {
+  std::set<std::string> taken;
+  const std::vector<base::endpoint>* const all[] = {&listen.smtp, &listen.submission, &listen.submissions, &listen.imap, &listen.imaps};
+  for (std::size_t service = 0; service < std::size(all); ++service) {
+    for (std::size_t i = 0; i < all[service]->size(); ++i) {
+      const std::string address = (*all[service])[i].to_string();
+      if ((*all[service])[i].port != 0 && !taken.insert(address).second)
+        errors.push_back({"/listen/" + all_services()[service] + "/" + std::to_string(i), address + " stands in an entry before"});
+    }
+  }
+}
+
 // Rules that join several keys.
 void check_together(const config& conf, std::vector<config_error>& errors) {
   const listen_config& l = conf.listen;
+  if (!mail::is_domain(conf.hostname)) errors.push_back({"/hostname", "must be a domain name in ASCII, like \"mail.example.org\""});
+  check_endpoints(l, errors);
   check_proxies(l.proxies, errors);
   if (conf.login_guard.allow.size() > base::limits::guard_allow) {
     errors.push_back({"/login_guard/allow", "has more than " + std::to_string(base::limits::guard_allow) + " networks"});
@@ -289,7 +370,12 @@ std::expected<config, std::vector<config_error>> parse_config(std::string_view t
   std::vector<config_error> errors;
   json tree;
   try {
-    tree = json::parse(text, nullptr, true, true);
+    repeated_keys repeated(errors);
+    const auto look = [&repeated](int, json::parse_event_t event, json& parsed) {
+      repeated(event, parsed);
+      return true;
+    };
+    tree = json::parse(text, look, true, true);
   } catch (const json::parse_error& bad) {
     const auto before = text.substr(0, std::min(bad.byte, text.size()));
     const auto line = std::ranges::count(before, '\n') + 1;
@@ -305,10 +391,9 @@ std::expected<config, std::vector<config_error>> parse_config(std::string_view t
 }
 
 std::expected<config, std::vector<config_error>> load_config(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return std::unexpected(std::vector<config_error>{{"", "cannot read " + file}});
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  return parse_config(text);
+  const auto text = read_file(file);
+  if (!text) return std::unexpected(std::vector<config_error>{{"", text.error().text}});
+  return parse_config(*text);
 }
 
 std::string config_schema() {
@@ -317,18 +402,28 @@ std::string config_schema() {
   return schema.dump(2) + "\n";
 }
 
-std::vector<config_error> check_environment(const config& conf) {
-  std::vector<config_error> errors;
+void check_certificates(const config& conf, std::vector<config_error>& errors) {
   std::size_t index = 0;
   for (const auto& one : conf.tls.certificates) {
     const std::string where = "/tls/certificates/" + std::to_string(index++);
-    if (::access(one.certificate.c_str(), R_OK) != 0) errors.push_back({where + "/certificate", "cannot read " + one.certificate});
-    if (::access(one.key.c_str(), R_OK) != 0) errors.push_back({where + "/key", "cannot read " + one.key});
+    const std::size_t before = errors.size();
+    for (const auto& [key, path] : {std::pair{"/certificate", one.certificate}, std::pair{"/key", one.key}}) {
+      if (::access(path.c_str(), R_OK) != 0) errors.push_back({where + key, "cannot read " + path + not_by_us(errno)});
+    }
+    if (errors.size() != before) continue;
+    net::tls_server_options options;
+    options.certificates.push_back({one.certificate, one.key});
+    if (const auto made = net::tls_context::server(std::move(options)); !made) errors.push_back({where, made.error().text});
   }
+}
+
+std::vector<config_error> check_environment(const config& conf) {
+  std::vector<config_error> errors;
+  check_certificates(conf, errors);
   if (conf.filter.spam.enabled) {
     if (std::string wrong = wrong_spam_rules(conf.filter.spam); !wrong.empty()) errors.push_back({"/filter/spam", wrong});
   }
-  if (::access(conf.data.c_str(), F_OK) != 0) errors.push_back({"/data", "no such folder: " + conf.data});
+  check_folders(conf, errors);
   if (!conf.user.empty() && !::getpwnam(conf.user.c_str())) errors.push_back({"/user", "no such user: " + conf.user});
   if (!conf.group.empty() && !::getgrnam(conf.group.c_str())) errors.push_back({"/group", "no such group: " + conf.group});
   return errors;
