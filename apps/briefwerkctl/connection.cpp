@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,9 +11,10 @@
 
 #include "apps/admin/admin.hpp"
 #include "apps/config/conversions.hpp"
-#include "apps/store/open_guard.hpp"
 #include "apps/filter/filter_chain.hpp"
+#include "apps/store/open_guard.hpp"
 #include "apps/store/open_store.hpp"
+#include "apps/store/privileges.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/net/dns_resolver.hpp"
 #include "briefwerk/net/io_threads.hpp"
@@ -20,32 +22,48 @@
 namespace briefwerk::apps::ctl {
 namespace {
 
+// One side speaks at a time: nothing stands behind the line. Nothing: the other side has gone.
+std::optional<std::string> read_line(int socket) {
+  std::string line;
+  char buffer[65536];
+  while (!line.ends_with('\n')) {
+    const ssize_t n = ::recv(socket, buffer, sizeof buffer, 0);
+    if (n <= 0) return std::nullopt;
+    line.append(buffer, static_cast<std::size_t>(n));
+  }
+  line.pop_back();
+  return line;
+}
+
+bool write_line(int socket, std::string line) {
+  line += '\n';
+  for (std::size_t done = 0; done < line.size();) {
+    const ssize_t n = ::send(socket, line.data() + done, line.size() - done, MSG_NOSIGNAL);
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
 class over_socket final : public connection {
  public:
-  explicit over_socket(int socket) : socket_(socket) {}
-  ~over_socket() override { ::close(socket_); }
+  // With a child that answers, which ends when the socket is closed.
+  explicit over_socket(int socket, pid_t child = 0) : socket_(socket), child_(child) {}
+  ~over_socket() override {
+    ::close(socket_);
+    if (child_ > 0) ::waitpid(child_, nullptr, 0);
+  }
 
  protected:
   std::string exchange(std::string request) override {
-    request += '\n';
-    for (std::size_t done = 0; done < request.size();) {
-      const ssize_t n = ::send(socket_, request.data() + done, request.size() - done, MSG_NOSIGNAL);
-      if (n <= 0) throw failure("the server closed the control socket");
-      done += static_cast<std::size_t>(n);
-    }
-    std::string answer;
-    char buffer[65536];
-    while (!answer.ends_with('\n')) {
-      const ssize_t n = ::recv(socket_, buffer, sizeof buffer, 0);
-      if (n <= 0) throw failure("the server closed the control socket");
-      answer.append(buffer, static_cast<std::size_t>(n));
-    }
-    answer.pop_back();
-    return answer;
+    auto answer = write_line(socket_, std::move(request)) ? read_line(socket_) : std::nullopt;
+    if (!answer) throw failure("the server closed the control socket");
+    return std::move(*answer);
   }
 
  private:
-  int socket_;
+  const int socket_;
+  const pid_t child_;
 };
 
 class on_the_store final : public connection {
@@ -76,7 +94,6 @@ class on_the_store final : public connection {
     commands_->set_guard(guard_.get(), to_nft_options(conf));
   }
 
- protected:
   // On the loop, which outlives a look-up that nobody waits for any more.
   std::string exchange(std::string request) override {
     std::optional<std::string> answer;
@@ -102,6 +119,39 @@ class on_the_store final : public connection {
   std::unique_ptr<admin> commands_;
 };
 
+[[noreturn]] void answer_from_the_data(int socket, const config& conf) {
+  std::unique_ptr<on_the_store> data;
+  std::string refused;
+  try {
+    if (auto done = drop_privileges(conf.user, conf.group); !done) throw failure(done.error().text);
+    data = std::make_unique<on_the_store>(conf);
+  } catch (const std::exception& why) {
+    refused = json{{"error", why.what()}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  while (auto request = read_line(socket)) {
+    if (!write_line(socket, data ? data->exchange(std::move(*request)) : refused)) break;
+  }
+  data.reset();
+  ::_exit(0);
+}
+
+// The server could not open what root made among its data. So root's work there is done as the server's user, by a
+// process of its own: this one keeps root's rights for the files that it exports to and imports from.
+std::unique_ptr<connection> as_the_servers_user(const config& conf) {
+  int both[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) != 0) throw failure(std::string("no socket: ") + std::strerror(errno));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(both[0]);
+    answer_from_the_data(both[1], conf);
+  }
+  const int why = errno;
+  ::close(both[1]);
+  if (child > 0) return std::make_unique<over_socket>(both[0], child);
+  ::close(both[0]);
+  throw failure(std::string("no process: ") + std::strerror(why));
+}
+
 }  // namespace
 
 json connection::ask(const json& request) {
@@ -124,6 +174,7 @@ std::unique_ptr<connection> connect(const config& conf) {
   const int why = errno;
   if (socket >= 0) ::close(socket);
   if (why == EACCES || why == EPERM) throw failure("no permission for " + path + ": run as the server's user or as root");
+  if (::geteuid() == 0 && !conf.user.empty()) return as_the_servers_user(conf);
   return std::make_unique<on_the_store>(conf);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -18,7 +19,7 @@
 #include "apps/briefwerkd/log_keeper.hpp"
 #include "apps/briefwerkd/maintenance.hpp"
 #include "apps/briefwerkd/notice.hpp"
-#include "apps/briefwerkd/privileges.hpp"
+#include "apps/store/privileges.hpp"
 #include "apps/briefwerkd/scanner_keeper.hpp"
 #include "apps/briefwerkd/starter.hpp"
 #include "apps/config/conversions.hpp"
@@ -166,7 +167,10 @@ net::explained<void> daemon::impl::open_log() {
     return std::unexpected(net::explained_error{opened.error(), "cannot open the log " + conf.log.file + ": " + opened.error().message()});
   }
   log = std::move(*opened);
-  return {};
+  // Reopened later, without root's rights. Nothing else becomes the user's by a link in a folder of his.
+  std::error_code error;
+  if (!is_regular_file(std::filesystem::symlink_status(conf.log.file, error)) || std::filesystem::hard_link_count(conf.log.file, error) != 1) return {};
+  return give_to(conf.log.file, conf.user, conf.group);
 }
 
 net::explained<void> daemon::impl::open_tls() {

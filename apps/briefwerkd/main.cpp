@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -7,6 +8,7 @@
 
 #include "apps/briefwerkd/daemon.hpp"
 #include "apps/config/config.hpp"
+#include "apps/store/privileges.hpp"
 
 namespace {
 
@@ -61,7 +63,11 @@ int main(int argc, char** argv) {
   app.add_flag("--check", check, "Explain what is wrong with the configuration, and end");
   app.add_flag("--schema", schema, "Print the JSON Schema of the configuration, and end");
   app.set_version_flag("--version", "briefwerkd " BRIEFWERK_VERSION);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {  // --help is one
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
 
   if (schema) {
     std::fputs(apps::config_schema().c_str(), stdout);
@@ -74,6 +80,8 @@ int main(int argc, char** argv) {
   auto conf = apps::load_config(file);
   if (!conf) return print_errors(file, conf.error());
   if (check) {
+    // With the rights that the server keeps: it reads certificates anew as that user. No such user: an error below.
+    if (::geteuid() == 0) (void)apps::drop_privileges(conf->user, conf->group);
     const auto errors = apps::check_environment(*conf);
     if (!errors.empty()) return print_errors(file, errors);
     std::printf("%s: correct\n", file.c_str());

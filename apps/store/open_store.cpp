@@ -18,7 +18,10 @@ net::explained<void> make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (!error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
-  if (error) return refuse(error, "cannot make the folder " + path + ": " + error.message());
+  const bool not_ours = error == std::errc::permission_denied || error == std::errc::operation_not_permitted;
+  if (error)
+    return refuse(error, "cannot make the folder " + path + ": " + error.message() +
+                             (not_ours ? " (all below the data folder must belong to the user that the server becomes)" : ""));
   return {};
 }
 

@@ -50,11 +50,28 @@ def every_sub_command_online_and_offline():
             ("no such account", ["mailbox", "list", f"x@{name}.test"]),
             ("no such mailbox", ["mailbox", "export", f"a@{name}.test", server.dir + "/none", "--mailbox", "Nowhere"]),
             ("no file", ["mailbox", "import", f"a@{name}.test", server.dir + "/missing"]),
-            ("unknown sub-command", ["frobnicate"]), ("unknown option", ["domain", "list", "--frobnicate"]), ("no sub-command", []),
+            ("a folder instead of a message", ["verify", server.dir]), ("a folder instead of a password", ["account", "password", f"a@{name}.test", "--password-file", server.dir]),
+            ("an address instead of a domain", ["domain", "add", "192.0.2.1"]), ("nothing to change", ["account", "change", f"a@{name}.test"]),
+            ("no address to send as", ["account", "change", f"a@{name}.test", "--send-as", "nobody"]),
         ]
         for why, arguments in refusals:
             done = server.ctl(*arguments, ok=False)
-            that(done.returncode not in (0, -6, -11) and (done.stderr or done.stdout), f"{why}: {done}")
+            that(done.returncode == 1 and done.stderr, f"{why}: {done}")
+        usage = [
+            ("unknown sub-command", ["frobnicate"]), ("unknown option", ["domain", "list", "--frobnicate"]), ("no sub-command", []),
+            ("negative quota", ["account", "change", f"a@{name}.test", "--quota", "-5"]), ("no number", ["account", "change", f"a@{name}.test", "--quota", "much"]),
+            ("both at once", ["account", "change", f"a@{name}.test", "--enable", "--disable"]),
+            ("two passwords", ["account", "password", f"a@{name}.test", "--generate", "--password-file", "-"]),
+        ]
+        for why, arguments in usage:
+            done = server.ctl(*arguments, ok=False)
+            that(done.returncode == 2 and done.stderr and not done.stdout, f"{why}: {done}")
+        server.ctl("account", "change", f"a@{name}.test", "--quota", "2G")
+        quotas = {one["address"]: one["quota_octets"] for one in server.ask("account", "list")["accounts"]}
+        equal((quotas[f"a@{name}.test"], quotas[f"b@{name}.test"]), (2 << 30, 1000000), "quotas")
+        server.ctl("domain", "add", f"{name}.test", "--separator", "-")
+        rows = {one["name"]: one for one in server.ask("domain", "list")["domains"]}
+        equal((rows[f"{name}.test"]["catch_all"], rows[f"{name}.test"]["separator"]), (f"a@{name}.test", "-"), "what is not named stays")
         for command, rows in ((["domain", "list"], "domains"), (["account", "list"], "accounts"), (["alias", "list"], "aliases"),
                               (["queue", "list"], "items"), (["mailbox", "list", f"a@{name}.test"], "mailboxes")):
             listed = server.ask(*command)[rows]
@@ -80,6 +97,23 @@ def every_sub_command_online_and_offline():
                     with open(os.path.join(folder, file), "rb") as f:
                         that(secret.encode() not in f.read(), f"the password stands in {file}")
     that(server.ctl("init", "--hostname", "x", "--data", server.dir + "/x", ok=False).returncode == 1, "init overwrites")
+
+
+@check
+def init_refuses_what_the_server_would_refuse():
+    server = Server(start=False)
+    server.config_file = server.dir + "/other.json"
+    certificate = ["--certificate", server.dir + "/certificate.pem"]
+    for why, more in (("no name", ["--hostname", "not a name"]), ("empty name", ["--hostname", ""]), ("no address", ["--listen", "here"]),
+                      ("port beyond the last", ["--port-offset", "65000"]), ("port before the first", ["--port-offset", "-5"]),
+                      ("user unknown", ["--user", "no-such-user"]), ("no key", certificate), ("no file", ["--certificate", "/no.pem", "--key", "/no.pem"]),
+                      ("no key in the file", [*certificate, "--key", server.dir + "/certificate.pem"])):
+        arguments = more if "--hostname" in more else ["--hostname", "mail.example.test", *more]
+        done = server.ctl("init", "--data", server.dir + "/made", *arguments, ok=False)
+        that(done.returncode in (1, 2) and (done.stderr or done.stdout), f"{why}: {done}")
+        that(not os.path.exists(server.config_file) and not os.path.exists(server.dir + "/made"), f"{why}: something is left")
+    server.ctl("init", "--hostname", "mail.example.test", "--data", server.dir + "/made", *certificate, "--key", server.dir + "/key.pem")
+    run([f"{BIN}/briefwerkd", "--check", "--config", server.config_file])
 
 
 @check
@@ -257,6 +291,7 @@ def wrong_configurations_are_explained():
         conf = json.loads(good)
         change(conf)
         return json.dumps(conf)
+    other_key = Server(start=False).dir + "/key.pem"
     rows = [
         ("unknown key", lambda c: c.update(hostnam="x"), "/hostnam"),
         ("unknown key inside", lambda c: c["log"].update(levle="info"), "/log/levle"),
@@ -281,6 +316,13 @@ def wrong_configurations_are_explained():
         ("next hop without a domain", lambda c: c.update(delivery={"next_hops": [{"host": "x"}]}), "/delivery/next_hops/0"),
         ("user that is not there", lambda c: c.update(user="no-such-user"), "/user"),
         ("folder that is not there", lambda c: c.update(data="/nowhere/at/all"), "/data"),
+        ("file instead of a folder", lambda c: c.update(data=server.config_file), "/data"),
+        ("no name", lambda c: c.update(hostname="mail server"), "/hostname"),
+        ("name not in ASCII", lambda c: c.update(hostname="b\u00fccher.example"), "/hostname"),
+        ("one address for two", lambda c: c["listen"].update(imap=c["listen"]["smtp"]), "/listen/imap/0"),
+        ("key of another certificate", lambda c: c["tls"]["certificates"][0].update(key=other_key), "/tls/certificates/0"),
+        ("no certificate in the file", lambda c: c["tls"]["certificates"][0].update(certificate=c["tls"]["certificates"][0]["key"]), "/tls/certificates/0"),
+        ("log in a folder that is not there", lambda c: c["log"].update(file="/nowhere/log"), "/log/file"),
     ]
     for why, change, path in rows:
         done = answer(changed(change))
@@ -291,6 +333,13 @@ def wrong_configurations_are_explained():
     equal(len(done.stderr.splitlines()), 3, "several errors at once")
     done = answer('{\n "hostname": "a",\n oops\n}')
     that(done.returncode == 1 and b"line 3" in done.stderr, done.stderr)
+    for why, text, path in (
+            ("key given twice", good[:-1] + ', "hostname": "b.example"}', "/hostname"),
+            ("key given twice in a list", good[:-1] + ', "filter": {"milters": [[1], {"name": "x", "name": "y"}]}}', "/filter/milters/1/name")):
+        done = answer(text)
+        that(done.returncode == 1 and f"{path}: stands here twice" in done.stderr.decode(), f"{why}: {done.stderr}")
+    done = run([f"{BIN}/briefwerkd", "--check", "--config", server.dir], ok=False)
+    that(done.returncode == 1 and b"Is a directory" in done.stderr, done)
     equal(answer("[]").returncode, 1, "a list")
     equal(run([f"{BIN}/briefwerkd", "--check", "--config", server.dir + "/none"], ok=False).returncode, 1, "no file")
     equal(run([f"{BIN}/briefwerkd"], ok=False).returncode, 2, "no --config")
@@ -462,13 +511,39 @@ def privileges_are_dropped():
     if os.geteuid() != 0:
         raise Skipped("needs root")
     nobody = pwd.getpwnam("nobody")
-    server = Server(start=False, user="nobody")
+    server = Server(start=False)
+    os.makedirs(server.dir + "/nobodys")
+    old, server.config_file = server.config, server.dir + "/nobodys/briefwerk.json"
+    server.ctl("init", "--hostname", "localhost", "--data", f"{server.dir}/nobodys/data", "--user", "nobody")
+    server.config = dict(old, user="nobody", data=f"{server.dir}/nobodys/data", tls=server.read_config()["tls"])
+    server.ca, server.log_file = f"{server.dir}/nobodys/certificate.pem", server.dir + "/logs/log"
+    server.config["log"]["file"] = server.log_file
+    server.config["control"] = f"{server.dir}/data/control.sock"
+    os.chown(server.dir + "/data", nobody.pw_uid, nobody.pw_gid)
+    os.mkdir(server.dir + "/logs")
+    server.write_config()
+    checking = [f"{BIN}/briefwerkd", "--check", "--config", server.config_file]
+    refused = run(checking, ok=False)
+    that(refused.returncode == 1 and b"/log/file: cannot use" in refused.stderr and b"as the user nobody" in refused.stderr, refused)
+    os.chown(server.dir + "/logs", nobody.pw_uid, nobody.pw_gid)
+    # What root does before the first start, and between two, leaves nothing that the server cannot open.
     server.domain("example.test")
     server.account("alice@example.test")
-    for folder, folders, files in os.walk(server.dir):
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        for name in files:
-            os.chown(os.path.join(folder, name), nobody.pw_uid, nobody.pw_gid)
+    run(checking)
+    os.chmod(server.dir + "/nobodys/key.pem", 0o600)
+    os.chown(server.dir + "/nobodys/key.pem", 0, 0)
+    refused = run(checking, ok=False)
+    that(b"/tls/certificates/0/key: cannot read" in refused.stderr, refused)
+    os.chown(server.dir + "/nobodys/key.pem", nobody.pw_uid, nobody.pw_gid)
+    server.start()
+    equal(server.stop(), 0)
+    server.account("bob@example.test")
+    equal(server.ask("mailbox", "export", "bob@example.test", server.dir + "/exported")["messages"], 0)
+    equal(os.stat(server.dir + "/exported").st_uid, 0, "root's export is root's")
+    for folder, folders, files in os.walk(server.dir + "/nobodys/data"):
+        for name in [*folders, *files]:
+            equal(os.stat(os.path.join(folder, name)).st_uid, nobody.pw_uid, f"the owner of {name}")
+    run(checking)
     server.start()
     for task in os.listdir(f"/proc/{server.pid}/task"):
         try:
@@ -483,6 +558,9 @@ def privileges_are_dropped():
     server.deliver("x@elsewhere.example", ["alice@example.test"], message("x@elsewhere.example", "alice@example.test"))
     equal(len(bodies(server.imap("alice@example.test"))), 1)
     equal(server.ask("status")["running"], True, "root may ask")
+    os.kill(server.pid, signal.SIGHUP)
+    wait_for("the end of the reload", lambda: "server.reloaded" in server.log())
+    that("log.reopen_failed" not in server.log(), "the log that root made cannot be opened again")
     equal(server.stop(), 0)
 
 
