@@ -5,6 +5,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -31,6 +32,18 @@ rocksdb::WriteOptions without_log() {
   return options;
 }
 
+// Where the memtable begins to look for a row's place: beside the last one of the same partition whose key begins with the same
+// octet, its kind (keys.hpp). New messages, and new versions of a row, come just there.
+class row_neighbours final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "briefwerk.row_neighbours"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& row) const override {
+    const std::string_view name(row.data(), row.size());
+    return {row.data(), std::min(name.find('\0'), name.size() - 2) + 2};
+  }
+  bool InDomain(const rocksdb::Slice& row) const override { return row.size() >= 2; }
+};
+
 // RocksDB tells of failed flushes and compactions on its own threads.
 class background_errors final : public rocksdb::EventListener {
  public:
@@ -55,6 +68,7 @@ rocksdb::Options index_options(const rocksdb_options& settings, const rocksdb_pa
   options.max_write_buffer_number = 3;
   options.max_background_jobs = 2;
   options.allow_concurrent_memtable_write = false;  // one thread writes
+  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<row_neighbours>();
   options.max_open_files = settings.open_files;
   options.avoid_flush_during_shutdown = !parts.flush_on_close;
   options.compression = rocksdb::kLZ4Compression;
