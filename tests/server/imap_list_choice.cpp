@@ -75,7 +75,7 @@ struct names {
       const bool is_told = command.lsub ? info.subscribed
                            : command.select_subscribed
                                ? info.subscribed || (command.recursive_match && below)
-                               : info.id != 0;
+                               : info.id != 0 || (percent && with_children.contains(info.name));
       const bool has_use = command.lsub || !command.select_special_use || info.use;
       if (is_told && has_use && matches(info.name)) out.insert(text_of(info.name, true, with_children.contains(info.name), below));
       for (const auto& parent : parents_of(info.name)) {

@@ -43,6 +43,12 @@ TEST_CASE("LIST in its forms") {
     for (const auto* unwanted : one.lacks) CHECK_FALSE(has_part(said, unwanted));
     CHECK(has_part(said, " OK "));
   }
+  // RFC 9051 §6.3.9: "%" tells levels that are no mailboxes any more, "*" what is one.
+  c.command("DELETE work");
+  CHECK(has_line(c.command("LIST \"\" w%"), "* LIST (\\NonExistent \\HasChildren) \"/\" work"));
+  CHECK(has_line(c.command("LIST \"\" % RETURN (STATUS (MESSAGES))"), "* LIST (\\NonExistent \\HasChildren) \"/\" work"));
+  CHECK_FALSE(has_part(c.command("LIST \"\" w*"), "NonExistent"));
+  CHECK_FALSE(has_part(c.command("LIST \"\" work"), "work"));
   c.command("SUBSCRIBE work/old/2024");
   const auto lsub = c.command("LSUB \"\" work/%");
   CHECK(has_part(lsub, "* LSUB (\\NoSelect) \"/\" work/old"));
@@ -157,6 +163,17 @@ TEST_CASE("SEARCH: keys, return options, the saved result") {
   }
   CHECK(has_part(c.command("SEARCH RETURN (MIN MAX COUNT) UNSEEN"), "MIN 2 MAX 3 COUNT 2"));
   CHECK(has_part(c.command("UID SEARCH RETURN () ALL"), "UID ALL 1:3"));
+  for (const char* refused : {"SEARCH RETURN (SAVE) CHARSET x-nonsense ALL", "SORT RETURN (SAVE) (DATE) x-nonsense ALL",
+                              "ESEARCH RETURN (SAVE) CHARSET x-nonsense ALL"}) {
+    CAPTURE(refused);
+    CHECK(has_part(c.command("SEARCH RETURN (SAVE COUNT) ALL"), "COUNT"));
+    CHECK_MESSAGE(c.command("FETCH $ UID").size() > 1, "found");
+    CHECK(has_part(c.command(refused), "NO [BADCHARSET"));
+    CHECK_MESSAGE(c.command("FETCH $ UID").size() == 1, "RFC 5182 §2.1: NO empties it");
+  }
+  CHECK(c.command("SEARCH RETURN (SAVE COUNT) ALL").size() == 2);
+  CHECK(has_part(c.command("SEARCH RETURN (SAVE) NONSENSE"), "BAD"));
+  CHECK_MESSAGE(c.command("FETCH $ UID").size() > 1, "RFC 5182 §2.1: BAD does not");
   CHECK(c.command("SEARCH RETURN (SAVE) UNSEEN").size() == 1);
   CHECK(has_line(c.command("FETCH $ UID"), "* 3 FETCH (UID 3)"));
   CHECK(has_part(c.command("SEARCH CHARSET x-nonsense ALL"), "NO [BADCHARSET"));

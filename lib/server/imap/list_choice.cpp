@@ -30,12 +30,13 @@ std::vector<list_choice::row>& list_choice::take(const store::listed_mailbox& on
   while (!above_.empty() && !may_be_followed_below(name, above_.back())) above_.pop_back();
   const bool matches = any_matches(name);
   if (leads(one, is_shared) && !(command_.lsub && matches)) tell_above(one);
-  if (matches && is_told(one))
+  const bool told = matches && is_told(one);
+  if (told)
     rows_.push_back({.listed = &one, .name = name, .has_children = one.has_children, .has_subscribed_below = one.has_subscribed_below});
   // RFC 3501 §6.3.9: a name that is there, but not subscribed to, is for LSUB as if it were not.
   if (command_.lsub && !one.info.subscribed) return rows_;
   inbox_ = inbox_ || name == inbox;
-  if (command_.lsub || command_.select_subscribed || is_shared) above_.push_back(name);
+  if (command_.lsub || command_.select_subscribed || is_shared || (told && one.info.id == 0)) above_.push_back(name);
   return rows_;
 }
 
@@ -47,7 +48,8 @@ bool list_choice::is_told(const store::listed_mailbox& one) const {
   if (command_.lsub) return one.info.subscribed;
   const bool by_child = command_.recursive_match && one.has_subscribed_below;
   if (command_.select_subscribed && !one.info.subscribed && !by_child) return false;
-  if (!command_.select_subscribed && one.info.id == 0) return false;
+  // RFC 9051 §6.3.9: "%" tells levels that are no mailboxes (any more), or who walks down by it misses what is below.
+  if (!command_.select_subscribed && one.info.id == 0 && !(has_percent_ && one.has_children)) return false;
   return !command_.select_special_use || one.info.use.has_value();
 }
 

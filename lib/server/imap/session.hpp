@@ -246,6 +246,7 @@ class session final : public watcher {
   // `all_or_none`: past the limit the command is refused and answered, and false comes back as well.
   base::task<bool> begin_search(const wire::search_program& program, bool all_or_none, search_result& found);
   base::task<bool> search_here(const wire::search_program& program, bool all_or_none, search_result& found);
+  bool refuse_charset(const wire::search_command& command);
   search_plan plan_search(const wire::search_program& program) const;
   index_ranges meant(const wire::number_set& set, bool by_uid) const;
   base::task<bool> tell_progress(std::size_t done, std::size_t of);

@@ -72,6 +72,7 @@ base::task<void> session::run(const wire::multisearch_command& command) {
     machine_.complete(condition::bad, "", wrong);
     co_return;
   }
+  if (refuse_charset(command.search)) co_return;
   bool limited_search = false;
   const auto& sources = command.sources;
   const bool with_selected = sources.empty() || std::ranges::any_of(sources, is_selected_one);

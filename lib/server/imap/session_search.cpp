@@ -206,7 +206,16 @@ base::task<bool> session::search_here(const wire::search_program& program, bool 
   co_return !lost_;
 }
 
+// True: refused, and the command is answered.
+bool session::refuse_charset(const wire::search_command& command) {
+  if (!command.unknown_charset) return false;
+  saved_.clear();
+  machine_.complete(condition::no, codes::bad_charset, "Unknown charset");
+  return true;
+}
+
 base::task<void> session::run(const wire::search_command& command) {
+  if (refuse_charset(command)) co_return;
   if ((command.returns & wire::return_update) != 0 && context_of(machine_.tag()) != nullptr) {
     machine_.complete(condition::bad, "", "Tag is in use");  // RFC 5267 §4.3
     co_return;

@@ -159,9 +159,13 @@ base::task<void> session::visit_some(std::span<const std::uint32_t> hits, std::s
 
 base::task<void> session::run(const wire::sort_command& command) {
   const auto& search = command.search;
+  if (refuse_charset(search)) co_return;
   search_result found;
   bool alive = co_await begin_search(search.program, true, found);
-  if (!alive) co_return;
+  if (!alive) {
+    if ((search.returns & wire::return_save) != 0) saved_.clear();  // RFC 5182 §2.1
+    co_return;
+  }
   std::vector<std::uint32_t> order;
   alive = co_await sort_hits(command.keys, found, order);
   if (!alive) co_return;

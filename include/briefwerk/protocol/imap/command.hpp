@@ -131,6 +131,7 @@ struct expunge_command {
 // "1:500", or "-1:-100" from the end (RFC 9394 §3.1): the smaller number first, both with the same sign, never 0.
 struct result_range {
   std::int64_t first = 0, last = 0;
+  bool turned = false;  // the client wrote the larger one first, and is answered so
   bool from_end() const noexcept { return first < 0; }
 };
 struct search_command {
@@ -143,6 +144,9 @@ struct search_command {
   std::span<const fetch_item> update_items;  // of return_update: what is told of new messages (RFC 5465 §7)
   fetch_kinds update_kinds = 0;
   search_program program;
+  // With return_save only: nothing else of the command was read; its answer is NO [BADCHARSET], and "$" is empty then
+  // (RFC 5182 §2.1).
+  bool unknown_charset = false;
 };
 // SORT (RFC 5256 §3; DISPLAYFROM and DISPLAYTO: RFC 5957; RELEVANCY, the highest first: RFC 6203 §6).
 enum class sort_field : std::uint8_t { arrival, cc, date, from, size, subject, to, display_from, display_to, relevancy };

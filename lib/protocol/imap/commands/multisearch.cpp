@@ -31,7 +31,7 @@ base::result<command> parse_multisearch(scanner& in) {
   search.by_uid = search.extended = true;  // §2.1
   if (!in.space()) return in.failure();
   if (in.accept_text("IN ") && (!read_sources(in, parsed) || !in.space())) return in.failure();
-  if (!read_search_arguments(in, search)) return in.failure();
+  if (!read_search_arguments(in, search) && !keep_refused(in, search)) return in.failure();
   if (search.returns == 0) search.returns = return_all;
   return parsed;
 }

@@ -220,8 +220,9 @@ bool read_result_range(scanner& in, result_range& out) {
   if ((negative && !in.accept('-')) || !in.number(first, false) || !in.expect(':')) return false;
   if (negative && !in.expect('-')) return false;
   if (!in.number(last, false)) return false;
-  if (first > last) std::swap(first, last);
-  out = negative ? result_range{-std::int64_t{first}, -std::int64_t{last}} : result_range{first, last};
+  const bool turned = first > last;
+  if (turned) std::swap(first, last);
+  out = negative ? result_range{-std::int64_t{first}, -std::int64_t{last}, turned} : result_range{first, last, turned};
   return true;
 }
 
@@ -278,7 +279,7 @@ bool read_search_arguments(scanner& in, search_command& search) {
 base::result<command> parse_search(scanner& in, bool by_uid) {
   search_command search{.by_uid = by_uid};
   if (!in.space()) return in.failure();
-  if (!read_search_arguments(in, search)) return in.failure();
+  if (!read_search_arguments(in, search) && !keep_refused(in, search)) return in.failure();
   return search;
 }
 

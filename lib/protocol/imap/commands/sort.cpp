@@ -59,7 +59,8 @@ base::result<command> parse_sort(scanner& in, bool by_uid) {
   if (in.accept_text("RETURN ") && !read_search_returns(in, sort.search)) return in.failure();
   if (!read_keys(in, sort) || !in.space() || !in.astring(charset) || !in.space() ||
       !read_search_program(in, charset, sort.search.program) || !in.end()) {
-    return in.failure();
+    if (!keep_refused(in, sort.search)) return in.failure();
+    return sort;
   }
   for (const auto& key : sort.keys)
     if (key.field == sort_field::relevancy && !sort.search.program.is_fuzzy()) return in.failure(errc::bad_option);
