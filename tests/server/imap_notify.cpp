@@ -101,6 +101,17 @@ TEST_CASE("NOTIFY SELECTED-DELAYED: removals wait for a command that may tell th
   CHECK(has_line(both.watcher.command("NOOP"), "* 1 EXPUNGE"));
 }
 
+TEST_CASE("NOTIFY with CONDSTORE: UID and MODSEQ of new messages, asked for or not (RFC 7162 §3.2.4)") {
+  house home(t::channel::plain, 2);
+  watched_account both(home);
+  both.watcher.command("ENABLE CONDSTORE");
+  both.watcher.command("SELECT INBOX");
+  both.notify("(SELECTED (MessageNew (FLAGS) MessageExpunge))");
+  both.other.append("INBOX", t::first_message);
+  CHECK(both.watcher.line() == "* 1 EXISTS");
+  CHECK(both.watcher.line() == "* 1 FETCH (FLAGS () UID 1 MODSEQ (2))");
+}
+
 TEST_CASE("NOTIFY: other mailboxes, with STATUS (§3.1, §5.1 to §5.3)") {
   house home(t::channel::plain, 2);
   watched_account both(home);
@@ -257,5 +268,5 @@ TEST_CASE("NOTIFY: a QRESYNC SELECT is told whole before anything else") {
   CHECK(has_part(opened, " OK [READ-WRITE]"));
   both.other.append("INBOX", t::first_message);
   CHECK(both.watcher.line() == "* 3001 EXISTS");
-  CHECK(both.watcher.line() == "* 3001 FETCH (UID 3001)");
+  CHECK(both.watcher.line() == "* 3001 FETCH (UID 3001 MODSEQ (3002))");
 }

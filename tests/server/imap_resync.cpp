@@ -65,6 +65,14 @@ TEST_CASE("CONDSTORE, RFC 7162 §3.1") {
       has_line(c.command("SEARCH MODSEQ " + std::to_string(last)), "* SEARCH 4 (MODSEQ " + std::to_string(last) + ")"));
   CHECK(has_part(c.command("SEARCH RETURN (MIN) MODSEQ \"/flags/\\\\draft\" all 1"), "MIN 1 MODSEQ "));
   CHECK(has_part(c.command("STATUS INBOX (HIGHESTMODSEQ)"), "(HIGHESTMODSEQ " + std::to_string(last) + ")"));
+  // §3.1.3: MODSEQ is told even so, whether a flag is another then, and while a removal is still to be told.
+  const std::string unchanged = "STORE 4 (UNCHANGEDSINCE " + std::to_string(last) + ") +FLAGS.SILENT (\\Deleted)";
+  CHECK(has_part(c.command(unchanged), "MODSEQ (" + std::to_string(last) + ")"));
+  other.command("STORE 3 +FLAGS.SILENT (\\Deleted)");
+  other.command("UID EXPUNGE 3");
+  said = c.command("STORE 4 (UNCHANGEDSINCE " + std::to_string(last) + ") +FLAGS.SILENT (\\Draft)");
+  CHECK_MESSAGE(has_part(said, "* 4 FETCH (UID 4 FLAGS ("), t::all_of(said));
+  CHECK_FALSE(has_part(said, "EXPUNGE"));
   other.command("STORE 1 -FLAGS (\\Flagged)");
   CHECK_MESSAGE(has_part(c.command("NOOP"), "* 1 FETCH (UID 1 FLAGS ("), "§3.2.4: of others' changes too");
 }

@@ -345,7 +345,14 @@ base::task<void> session::tell_new_messages(std::uint32_t first) {
 base::task<void> session::write_attributes(std::span<const wire::fetch_item> items, wire::fetch_kinds kinds, selection what) {
   what.count = wire::count_of(what.ranges);
   if (what.count == 0 || items.empty()) co_return;
-  const wire::fetch_command command{.items = items, .kinds = kinds};
+  std::vector<wire::fetch_item> told(items.begin(), items.end());
+  if (machine_.is_condstore()) {  // RFC 7162 §3.2.4
+    for (const auto kind : {wire::fetch_kind::uid, wire::fetch_kind::modseq}) {
+      if ((kinds & wire::bit(kind)) == 0) told.push_back({.kind = kind});
+      kinds |= wire::bit(kind);
+    }
+  }
+  const wire::fetch_command command{.items = told, .kinds = kinds};
   fetch_plan plan(command, true);  // nothing is marked as read by it
   bool incomplete = false;
   if (plan.index_only())

@@ -113,7 +113,7 @@ base::task<void> session::run(const wire::store_command& command) {
   }
   if (has_listener() && owner_ == account_) report_flags(command, done->changed, *latest_);
   if (done->after->highest_modseq >= latest_->highest_modseq) latest_ = done->after;
-  if (command.silent) {
+  if (command.silent && !command.unchanged_since) {  // RFC 7162 §3.1.3: or MODSEQ is told all the same
     remember_silent(command, *what, done->changed);
   } else {
     const bool sent = co_await write_stored(command, *what, done->changed);
