@@ -53,6 +53,7 @@ base::task<json> domain_delete(const context& with, const json& request);
 base::task<json> account_add(const context& with, const json& request);
 base::task<json> account_change(const context& with, const json& request);
 base::task<json> account_list(const context& with, const json& request);
+base::task<json> account_find(const context& with, const json& request);
 base::task<json> account_delete(const context& with, const json& request);
 
 base::task<json> alias_add(const context& with, const json& request);

@@ -37,6 +37,22 @@ json describe(const store::account& one, const store::quota_usage& usage) {
           {"send_as", one.send_as}};
 }
 
+// Of the aliases that lead to it.
+base::task<json> aliases_of(const context& with, const store::account& account) {
+  auto got = co_await with.store.directory().aliases();
+  json names = json::array();
+  const auto all = take(std::move(got), "aliases");
+  for (const auto& one : all) {
+    bool named = false;
+    for (const std::string& target : one.targets) {
+      const auto owner = co_await with.store.directory().find_account(target);
+      named = named || (owner && owner->id == account.id);
+    }
+    if (named) names.push_back(one.address);
+  }
+  co_return names;
+}
+
 }  // namespace
 
 base::task<json> domain_add(const context& with, const json& request) {
@@ -127,8 +143,16 @@ base::task<json> account_list(const context& with, const json&) {
   co_return json{{"accounts", std::move(rows)}};
 }
 
+base::task<json> account_find(const context& with, const json& request) {
+  const store::account value = co_await account_of(with, text(request, "address"));
+  const auto usage = co_await with.store.mailboxes().usage(value.id);
+  json names = co_await aliases_of(with, value);
+  co_return json{{"account", describe(value, usage.value_or(store::quota_usage{}))}, {"aliases", std::move(names)}};
+}
+
 base::task<json> account_delete(const context& with, const json& request) {
   const store::account value = co_await account_of(with, text(request, "address"));
+  json names = co_await aliases_of(with, value);
   auto done = co_await with.store.directory().remove_account(value.id);
   check(done, value.login);
   done = co_await with.store.mailboxes().remove_account(value.id);
@@ -136,7 +160,7 @@ base::task<json> account_delete(const context& with, const json& request) {
   if (with.spam != nullptr && with.spam->trainer() != nullptr) with.spam->trainer()->forget(value.id);
   if (with.indexing != nullptr) with.indexing->forget(value.id);
   else if (with.index != nullptr) (void)with.index->erase(value.id);
-  co_return json{{"address", value.login}};
+  co_return json{{"address", value.login}, {"aliases", std::move(names)}};
 }
 
 base::task<json> alias_add(const context& with, const json& request) {

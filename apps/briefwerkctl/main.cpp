@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -13,8 +12,8 @@
 #include "apps/briefwerkctl/dmarc.hpp"
 #include "apps/briefwerkctl/init.hpp"
 #include "apps/briefwerkctl/mail_files.hpp"
+#include "apps/briefwerkctl/mailbox.hpp"
 #include "apps/briefwerkctl/session.hpp"
-#include "briefwerk/base/encoding.hpp"
 #include "briefwerk/base/random_id.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 
@@ -165,10 +164,14 @@ void add_account(CLI::App& app, session& with) {
   group->add_subcommand("list", "Show them")->callback([&with] {
     with.show(with.ask({{"command", "account.list"}}), "accounts", {"address", "enabled", "messages", "octets", "quota_octets"});
   });
+  add_account_export(*group, with);
   auto* remove = group->add_subcommand("delete", "Erase an account and all its mail");
   remove->add_option("address", *address)->required();
   remove->callback([&with, address] {
-    with.said(with.ask({{"command", "account.delete"}, {"address", *address}}), *address + " and its mail are gone");
+    const json answer = with.ask({{"command", "account.delete"}, {"address", *address}});
+    std::string text = *address + " and its mail are gone";
+    for (const json& one : answer.at("aliases")) text += "\nthe alias " + one.get<std::string>() + " still names it";
+    with.said(answer, text);
   });
 }
 
@@ -225,112 +228,6 @@ void add_queue(CLI::App& app, session& with) {
   auto* remove = group->add_subcommand("delete", "Forget a message; nobody is told");
   remove->add_option("id", *id)->required();
   remove->callback([&with, id] { with.said(with.ask({{"command", "queue.delete"}, {"id", *id}}), *id + " is gone"); });
-}
-
-// Calls `use` with each message of a mailbox that can be read, and its answer; the number of those that cannot.
-std::uint64_t each_message(const session& with, const std::string& account, const std::string& mailbox,
-                           const std::function<void(const json& answer, std::string octets)>& use) {
-  auto server = connect(with.load());
-  std::uint64_t after = 0, damaged = 0;
-  for (bool more = true; more;) {
-    const json page = server->ask({{"command", "mailbox.export"}, {"account", account}, {"mailbox", mailbox}, {"after", after}});
-    for (const auto& message : page.at("messages")) {
-      auto octets = base::base64_decode(message.at("octets").get<std::string>());
-      if (!octets) throw failure("a message did not arrive whole");
-      use(message, std::move(*octets));
-    }
-    for (const auto& one : page.at("damaged")) {
-      ++damaged;
-      std::fprintf(stderr, "briefwerkctl: message %s cannot be read: %s\n", one.at("uid").dump().c_str(),
-                   one.at("reason").get<std::string>().c_str());
-    }
-    after = page.at("last").get<std::uint64_t>();
-    more = page.at("more").get<bool>();
-  }
-  return damaged;
-}
-
-void export_mailbox(const session& with, const std::string& account, const std::string& mailbox, mail_writer& out) {
-  std::uint64_t count = 0;
-  const auto damaged = each_message(with, account, mailbox, [&](const json& message, std::string octets) {
-    out.write({std::move(octets), message.at("flags").get<std::vector<std::string>>(), message.at("date").get<std::int64_t>()});
-    ++count;
-  });
-  out.finish();
-  with.said({{"messages", count}, {"damaged", damaged}}, std::to_string(count) + " messages exported");
-  if (damaged) throw failure(std::to_string(damaged) + " messages were left out");
-}
-
-void import_mailbox(const session& with, const std::string& account, const std::string& mailbox, const std::string& path) {
-  constexpr std::size_t octets_at_once = 4u << 20, messages_at_once = 200;
-  auto server = connect(with.load());
-  std::uint64_t count = 0;
-  std::size_t octets = 0;
-  json batch = json::array();
-  const auto flush = [&] {
-    if (batch.empty()) return;
-    const json answer = server->ask({{"command", "mailbox.import"}, {"account", account}, {"mailbox", mailbox}, {"messages", std::move(batch)}});
-    count += answer.at("messages").get<std::uint64_t>();
-    batch = json::array();
-    octets = 0;
-  };
-  read_mail(path, [&](filed_message message) {
-    octets += message.octets.size();
-    json row = {{"octets", base::base64_encode(message.octets)}, {"flags", message.flags}};
-    if (message.date > 0) row["date"] = message.date;
-    batch.push_back(std::move(row));
-    if (octets >= octets_at_once || batch.size() >= messages_at_once) flush();
-  });
-  flush();
-  with.said({{"messages", count}}, std::to_string(count) + " messages imported");
-}
-
-void add_mailbox(CLI::App& app, session& with) {
-  auto* group = app.add_subcommand("mailbox", "Mail of an account")->require_subcommand(1);
-  auto account = std::make_shared<std::string>();
-  auto mailbox = std::make_shared<std::string>("INBOX");
-  auto path = std::make_shared<std::string>();
-  auto format = std::make_shared<std::string>("mbox");
-  auto* list = group->add_subcommand("list", "Show the mailboxes");
-  list->add_option("account", *account)->required();
-  list->callback([&with, account] {
-    with.show(with.ask({{"command", "mailbox.list"}, {"account", *account}}), "mailboxes",
-              {"name", "use", "messages", "unseen", "octets"});
-  });
-  auto* rights = group->add_subcommand("rights", "Show who else may do what with a mailbox");
-  auto* share = group->add_subcommand("share", "Let others do something with a mailbox, or no longer");
-  for (auto* command : {rights, share}) {
-    command->add_option("account", *account)->required();
-    command->add_option("mailbox", *mailbox)->required();
-  }
-  rights->callback([=, &with] {
-    with.show(with.ask({{"command", "mailbox.rights"}, {"account", *account}, {"mailbox", *mailbox}}), "rights",
-              {"identifier", "rights"});
-  });
-  auto identifier = std::make_shared<std::string>();
-  auto letters = std::make_shared<std::string>();
-  share->add_option("--identifier", *identifier, "Address of an account, or anyone; behind a -: whom to take rights from")
-      ->required();
-  share->add_option("--rights", *letters, "As of RFC 4314: lr to read, lrswite to write, --rights=-w to change one, \"\" for none")
-      ->required();
-  share->callback([=, &with] {
-    with.said(with.ask({{"command", "mailbox.share"}, {"account", *account}, {"mailbox", *mailbox},
-                        {"identifier", *identifier}, {"rights", *letters}}),
-              *identifier + ": rights are set");
-  });
-  auto* out = group->add_subcommand("export", "Write the messages to an mbox file or a Maildir");
-  auto* in = group->add_subcommand("import", "Take the messages of an mbox file or a Maildir");
-  for (auto* command : {out, in}) {
-    command->add_option("account", *account)->required();
-    command->add_option("path", *path)->required();
-    command->add_option("--mailbox", *mailbox, "Name of the mailbox");
-  }
-  out->add_option("--format", *format)->check(CLI::IsMember({"mbox", "maildir"}));
-  out->callback([=, &with] {
-    const auto writer = *format == "mbox" ? write_mbox(*path) : write_maildir(*path);
-    export_mailbox(with, *account, *mailbox, *writer);
-  });
-  in->callback([=, &with] { import_mailbox(with, *account, *mailbox, *path); });
 }
 
 void add_ban(CLI::App& app, session& with) {

@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -27,8 +28,17 @@ void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }
 
+// A session costs a descriptor, and the usual soft limit (1024) is there for programs that use select().
+void use_all_descriptors() {
+  rlimit open_files{};
+  if (::getrlimit(RLIMIT_NOFILE, &open_files) != 0) return;
+  open_files.rlim_cur = open_files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &open_files);
+}
+
 int serve(apps::config conf) {
   keep_freed_memory();
+  use_all_descriptors();
   // Blocked before any thread exists, so that all of them inherit it and sigwait() below gets every signal.
   sigset_t handled;
   sigemptyset(&handled);

@@ -26,6 +26,9 @@ def libraries(program):
 common = ["-G", "Ninja", f"-DCMAKE_CXX_COMPILER={compiler}", "-DCMAKE_BUILD_TYPE=Debug",
           "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"]
 run("cmake", "--install", build, "--prefix", prefix)
+unit = prefix / "lib/systemd/system/briefwerkd.service"
+if unit.exists() and f"ExecStart={prefix}/bin/briefwerkd " not in unit.read_text():
+    sys.exit("the systemd unit starts another program than the one that was installed")
 
 run("cmake", "-S", source / "tests/consumer", "-B", work / "package", *common, f"-DCMAKE_PREFIX_PATH={prefix}")
 run("cmake", "--build", work / "package")

@@ -6,6 +6,7 @@ import mailbox
 import os
 import pwd
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -175,6 +176,56 @@ def export_and_import():
     server.ctl("mailbox", "export", "bob@example.test", server.dir + "/offline", "--mailbox", "Old/2020")
     with open(server.dir + "/online", "rb") as a, open(server.dir + "/offline", "rb") as b:
         equal(a.read(), b.read(), "export with and without the server")
+
+
+@check
+def all_of_a_user_is_exported_and_erased():
+    server = serve()
+    server.account("bob@example.test")
+    server.ctl("alias", "add", "team@example.test", "Alice@EXAMPLE.test", "bob@example.test")
+    imap = server.imap("alice@example.test")
+    names = ["INBOX", "Work", "Work/2020", "../../escaped", "Gr&APYA3w-e"]
+    for name in names:
+        imap.create(f'"{name}"')
+        that(imap.append(f'"{name}"', None, None, message("a@client.example", "alice@example.test", name).encode())[0] == "OK", f"APPEND {name}")
+    imap.logout()
+    for number, form in enumerate(("mbox", "maildir")):
+        if number == 1:
+            server.stop()  # and without the server
+        path = f"{server.dir}/of-alice-{form}"
+        equal(server.ask("account", "export", "alice@example.test", path, "--format", form)["messages"], len(names))
+        with open(path + "/account.json") as f:
+            about = json.load(f)
+        equal((about["account"]["address"], about["aliases"]), ("alice@example.test", ["team@example.test"]))
+        that("credentials" not in json.dumps(about), "credentials are exported")
+        files = {one["file"] for one in about["mailboxes"] if one["messages"]}
+        equal(len(files), len(names))
+        equal({one["file"] for one in about["mailboxes"]} | {"account.json"}, set(os.listdir(path)))
+        subjects = []
+        for file in files:
+            kept = mailbox.mbox(f"{path}/{file}") if form == "mbox" else mailbox.Maildir(f"{path}/{file}", create=False)
+            subjects += [one["Subject"] for one in kept]
+        equal(sorted(subjects), sorted(names))
+        equal(os.stat(path).st_mode & 0o077, 0, "others may read the mail")
+        that(server.ctl("account", "export", "alice@example.test", path, ok=False).returncode == 1, "an export over another")
+        that(server.ctl("account", "export", "nobody@example.test", path + "x", ok=False).returncode == 1, "an export of nobody")
+        that(not os.path.exists(path + "x"), "an export of nobody left a folder")
+    server.start()
+    equal(server.ask("account", "delete", "alice@example.test")["aliases"], ["team@example.test"])
+    that("the alias team@example.test still names it" in server.ctl("account", "delete", "bob@example.test").stdout.decode(), "aliases are not named")
+
+
+@check
+def the_server_uses_all_descriptors_that_it_may():
+    server = Server(start=False)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
+    try:
+        server.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with open(f"/proc/{server.pid}/limits") as f:
+        equal(re.search(r"Max open files\s+(\d+)\s+(\d+)", f.read()).groups(), (str(before[1]), str(before[1])))
 
 
 DMARC_REPORT = """<?xml version="1.0"?><feedback><report_metadata><org_name>Example</org_name><report_id>{0}</report_id>
