@@ -200,6 +200,7 @@ base::task<void> local_delivery::report_success(const mail::smtp_envelope& envel
       options_.signer, make_report(item, about, octets, options_.hostname, time_.now(), *options_.crypto));
   mail::smtp_envelope back;
   back.recipients.push_back({*envelope.sender, {}, 0});
+  back.require_tls = envelope.require_tls;  // RFC 8689 §5
   const inbound_message report{.octets = text, .junk = false, .account = {}};
   const auto sent = co_await deliver(back, report);
   if (!sent) {

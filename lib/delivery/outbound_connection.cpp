@@ -34,7 +34,7 @@ outbound_connection::outbound_connection(next_hop hop, options how)
 base::task<std::optional<smtp::reply>> outbound_connection::open(net::io_thread& thread, base::ip_address address) {
   auto connected = co_await net::connect(thread, {address, hop_.port}, options_.connect);
   if (!connected) {
-    connect_timed_out_ = connected.error() == base::errc::timed_out;
+    timed_out_ = connected.error() == base::errc::timed_out;
     co_return smtp::reply{451, {4, 4, 1}, "Cannot connect to " + address.to_string() + ": " + connected.error().message()};
   }
   stream_ = std::move(*connected);
@@ -62,7 +62,9 @@ bool outbound_connection::nothing_taken() const noexcept {
   return std::ranges::all_of(outcomes(), [](const smtp::recipient_outcome& one) {
     // RFC 5321 §3.8: 421 may come in reply to anything. After the final dot nobody knows what the server did.
     const bool left = one.answer.code == 421 || one.answer == smtp::replies::connection_lost;
-    return left && one.stage != smtp::outcome_stage::end_of_data;
+    // RFC 8689 §4.2.1: every host is asked before such a message is given up.
+    const bool unable = one.answer == smtp::replies::requiretls_not_offered;
+    return (left || unable) && one.stage != smtp::outcome_stage::end_of_data;
   });
 }
 
@@ -95,6 +97,7 @@ base::task<bool> outbound_connection::handle(const smtp::client_step& step, stop
     stream_.set_deadline(session_.waiting_for() == smtp::outcome_stage::end_of_data ? options_.end_deadline
                                                                                     : options_.deadline);
     const auto got = co_await stream_.read_some({input_.get(), base::limits::session_input_buffer});
+    timed_out_ = !got && got.error() == base::errc::timed_out;
     if (got) session_.feed({input_.get(), *got});
     else session_.connection_lost();
   } else if (std::holds_alternative<smtp::start_tls>(step)) {
@@ -119,6 +122,7 @@ base::task<bool> outbound_connection::handshake() {
   base::status done = base::fail(base::errc::unsupported);
   if (context) done = co_await stream_.start_tls_client(*context, hop_.host);
   if (!done) {
+    timed_out_ = done.error() == base::errc::timed_out;
     // RFC 3463 §3.8: 4.7.5, cryptographic failure.
     const std::string why = context ? done.error().message() : "not configured";
     tls_failure_ = smtp::reply{451, {4, 7, 5}, "TLS with " + hop_.host + " failed: " + why};

@@ -38,13 +38,14 @@ class outbound_connection {
   // After open(), or after a send() that left the connection ready.
   base::task<void> send(const mail::smtp_envelope& envelope, std::string_view octets);
   std::span<const protocol::smtp::recipient_outcome> outcomes() const noexcept { return session_.outcomes(); }
-  // The server left before it could take the message: it may be sent again, to this host or to another.
+  // The server left before it could take the message, or has no REQUIRETLS: the message may be sent again, to this host
+  // or to another.
   bool nothing_taken() const noexcept;
 
   bool is_ready() const noexcept { return ready_; }
   // Ready, and neither we nor the server (LIMITS MAILMAX, RFC 9422) have had enough of this connection.
   bool may_go_on() const noexcept;
-  bool connect_timed_out() const noexcept { return connect_timed_out_; }
+  bool timed_out() const noexcept { return timed_out_; }  // what was waited for last did not come
   bool handshake_failed() const noexcept { return tls_failure_.has_value(); }
   base::task<void> quit();
 
@@ -70,7 +71,7 @@ class outbound_connection {
   std::string tls_version_;
   std::optional<protocol::smtp::reply> tls_failure_;
   std::size_t messages_ = 0;
-  bool connect_timed_out_ = false;
+  bool timed_out_ = false;
   bool ready_ = false;
 };
 

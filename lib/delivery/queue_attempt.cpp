@@ -20,7 +20,8 @@ constexpr smtp::reply directory_failed{451, {4, 3, 0}, "The directory does not a
 
 // RFC 5321 §4.5.3.1.10: every server takes a hundred recipients.
 constexpr std::size_t recipients_of_one_transaction = 100;
-constexpr std::int64_t silence = 60;  // seconds that an address which did not answer is not asked again
+constexpr std::chrono::seconds silence{60};  // that an address which did not answer is not asked again
+constexpr std::chrono::hours silence_remembered{1};
 constexpr std::size_t silent_at_most = 10000;
 
 std::string domain_of(const std::string& address) {
@@ -37,7 +38,8 @@ bool is_ascii(std::string_view text) noexcept {
 
 bool is_ascii(const mail::mailbox_address& address) noexcept { return is_ascii(address.local) && is_ascii(address.domain); }
 
-mail::smtp_envelope envelope_for(const store::queue_item& item, std::span<const std::size_t> who, const wire_message& message) {
+mail::smtp_envelope envelope_for(const store::queue_item& item, std::span<const std::size_t> who, const wire_message& message,
+                                 hop_tls tls) {
   mail::smtp_envelope envelope;
   const auto parse = [](const std::string& text) {
     auto address = mail::parse_mailbox(text, mail::utf8::allow);
@@ -47,7 +49,7 @@ mail::smtp_envelope envelope_for(const store::queue_item& item, std::span<const 
   envelope.envelope_id = item.envelope_id;
   envelope.ret = static_cast<mail::return_content>(item.return_content);
   envelope.body = message.body;
-  envelope.require_tls = item.require_tls;
+  envelope.require_tls = item.require_tls && tls == hop_tls::verified;
   bool ascii = !envelope.sender || is_ascii(*envelope.sender);
   for (const std::size_t i : who) {
     const store::queue_recipient& one = item.recipients[i];
@@ -65,6 +67,14 @@ void weigh(std::optional<smtp::reply>& worst, smtp::reply next) {
 }
 
 bool was_settled(const store::queue_recipient& who) { return who.state != recipient_state::waiting; }
+
+// RFC 5321 §4.5.3.1.10: the transaction was full. Servers without enhanced codes may mean something else by 452.
+bool found_no_room(const store::queue_recipient& who) {
+  if (was_settled(who) || !who.last_reply.starts_with("452 ")) return false;
+  std::size_t length = 0;
+  const auto status = smtp::enhanced_code::parse_prefix(std::string_view(who.last_reply).substr(4), length);
+  return !status || *status == smtp::replies::too_many_recipients.status;
+}
 
 }  // namespace
 
@@ -150,16 +160,21 @@ base::task<void> queue_runner::impl::send_group(store::queue_item& item, std::st
     co_return;
   }
   const route& way = std::get<route>(answer);
-  for (std::size_t at = 0; at < who.size() && !stopping; at += recipients_of_one_transaction) {
-    const auto end = std::min(who.size(), at + recipients_of_one_transaction);
-    const indices some(who.begin() + static_cast<std::ptrdiff_t>(at), who.begin() + static_cast<std::ptrdiff_t>(end));
+  while (!who.empty() && !stopping) {
+    const auto end = who.begin() + static_cast<std::ptrdiff_t>(std::min(who.size(), recipients_of_one_transaction));
+    const indices some(who.begin(), end);
     std::string host;
     const auto refused = co_await try_hops(way, item, some, message, host);
-    if (!refused) continue;
-    // Nobody could be asked: that goes for those not yet tried as well.
-    const indices rest(who.begin() + static_cast<std::ptrdiff_t>(at), who.end());
-    set_all(item, rest, *refused, host);
-    co_return;
+    if (refused) {
+      // Nobody could be asked: that goes for those not yet tried as well.
+      set_all(item, who, *refused, host);
+      co_return;
+    }
+    who.erase(who.begin(), end);
+    // Servers that take fewer than a hundred get the others at once, as long as each transaction brings some away.
+    const bool progress = std::ranges::any_of(some, [&](std::size_t i) { return item.recipients[i].state == recipient_state::delivered; });
+    if (!progress) continue;
+    std::ranges::copy_if(some, std::back_inserter(who), [&](std::size_t i) { return found_no_room(item.recipients[i]); });
   }
 }
 
@@ -170,6 +185,15 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::try_hops(const route&
                                                                     std::string& host) {
   // RFC 8689 §4.2.1: such a message goes only to a server that has proved its name.
   const hop_tls tls = item.require_tls ? hop_tls::verified : way.tls;
+  auto refused = co_await try_hops(way, tls, item, who, message, host);
+  // §5: a report is not lost for that.
+  if (!refused || !item.require_tls || !item.sender.empty() || tls == way.tls || stopping) co_return refused;
+  co_return co_await try_hops(way, way.tls, item, who, message, host);
+}
+
+base::task<std::optional<smtp::reply>> queue_runner::impl::try_hops(const route& way, hop_tls tls, store::queue_item& item,
+                                                                    const indices& who, const wire_message& message,
+                                                                    std::string& host) {
   std::optional<reply> worst;
   // RFC 5321 §5.1 allows a limit. Without it, a domain with hundreds of silent hosts holds its place for hours, and a few
   // such domains the whole queue.
@@ -211,9 +235,10 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::send_fresh(const next
                                                                       store::queue_item& item, const indices& who,
                                                                       const wire_message& message) {
   const base::endpoint where{address, hop.port};
-  const auto quiet = silent.find(where);
-  if (quiet != silent.end() && quiet->second > now()) {
-    co_return reply{451, {4, 4, 1}, address.to_string() + " did not answer a moment ago"};
+  if (const auto quiet = silent.find(where); quiet != silent.end()) {
+    if (quiet->second > time.steady()) co_return reply{451, {4, 4, 1}, address.to_string() + " did not answer a moment ago"};
+    // This one tries, and the others do not wait with it: a host that hangs must not hold every place of the queue.
+    quiet->second = time.steady() + silence + options.reply_deadline;
   }
   auto connection = std::make_unique<outbound_connection>(hop, connection_options(tls));
   auto refused = co_await connection->open(*thread, address);
@@ -223,17 +248,22 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::send_fresh(const next
     connection = std::make_unique<outbound_connection>(hop, connection_options(hop_tls::none));
     refused = co_await connection->open(*thread, address);
   }
+  silent.erase(where);
   if (refused) {
-    if (connection->connect_timed_out()) {
-      std::erase_if(silent, [this](const auto& one) { return one.second <= now(); });
-      if (silent.size() < silent_at_most) silent[where] = now() + silence;
+    if (connection->timed_out()) {
+      std::erase_if(silent, [this](const auto& one) { return one.second + silence_remembered <= time.steady(); });
+      if (silent.size() < silent_at_most) silent[where] = time.steady() + silence;
     }
     co_return refused;
   }
-  const mail::smtp_envelope envelope = envelope_for(item, who, message);
+  const mail::smtp_envelope envelope = envelope_for(item, who, message, tls);
   co_await connection->send(envelope, message.octets);
-  // It left before it took anything: the next one may be better.
-  if (connection->nothing_taken()) co_return connection->outcomes().front().answer;
+  // It left before it took anything, or cannot take it: the next one may be better.
+  if (connection->nothing_taken()) {
+    auto why = connection->outcomes().front().answer;
+    keep(tls, std::move(connection));
+    co_return why;
+  }
   note(item, who, *connection);
   keep(tls, std::move(connection));
   co_return std::nullopt;
@@ -246,9 +276,12 @@ base::task<bool> queue_runner::impl::send_on_kept(const next_hop& hop, hop_tls t
   auto kept = idle.extract({name_of(hop), tls});
   if (!kept) co_return false;
   std::unique_ptr<outbound_connection> connection = std::move(kept.mapped());
-  const mail::smtp_envelope envelope = envelope_for(item, who, message);
+  const mail::smtp_envelope envelope = envelope_for(item, who, message, tls);
   co_await connection->send(envelope, message.octets);
-  if (connection->nothing_taken()) co_return false;
+  if (connection->nothing_taken()) {
+    keep(tls, std::move(connection));
+    co_return false;
+  }
   note(item, who, *connection);
   keep(tls, std::move(connection));
   co_return true;

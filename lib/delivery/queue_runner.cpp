@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::chrono::seconds tick{1};
 constexpr std::int64_t after_error = 10;  // seconds until a queue that could not be read is looked at again
+constexpr std::int64_t clock_tolerance = 60;  // seconds that a clock may be corrected by without further ado
+constexpr std::size_t listed_at_once = 1000;
 
 }  // namespace
 
@@ -75,10 +77,16 @@ void queue_runner::wake() {
 bool queue_runner::is_idle() const noexcept { return impl_->active == 0; }
 
 base::task<void> queue_runner::impl::ticker() {
+  last_tick = now();
   while (!stopping) {
     const auto slept = co_await net::sleep_for(tick);
     if (!slept || stopping) break;
     close_idle(false);
+    if (now() + clock_tolerance < last_tick) {
+      clock_went_back = true;
+      changed.set();
+    }
+    last_tick = now();
     if (next_look != 0 && next_look <= now()) changed.set();
   }
   close_idle(true);
@@ -86,6 +94,7 @@ base::task<void> queue_runner::impl::ticker() {
 
 base::task<void> queue_runner::impl::loop() {
   while (!stopping) {
+    if (std::exchange(clock_went_back, false)) co_await bring_times_back();
     const std::size_t room = options.connections > busy.size() ? options.connections - busy.size() : 0;
     if (room != 0) co_await look_for_work(room);
     if (!stopping) co_await changed.wait();
@@ -118,6 +127,22 @@ base::task<void> queue_runner::impl::look_for_work(std::size_t room) {
   next_look = next ? *next : now() + after_error;
   // What is due and under way must not keep the ticker ringing.
   if (next_look != 0 && next_look <= now()) next_look = now() + tick.count();
+}
+
+// No wait of ours is longer than retry_most: what is due later was written under another time.
+base::task<void> queue_runner::impl::bring_times_back() {
+  const auto latest = now() + options.retry_most.count() + clock_tolerance;
+  std::string after;
+  for (;;) {
+    const auto some = co_await queue.list(after, listed_at_once);
+    if (!some || some->empty()) co_return;  // look_for_work tells of a queue that cannot be read
+    for (const auto& item : *some) {
+      if (stopping) co_return;
+      if (!item.held.empty() || item.next_attempt <= latest || busy.contains(item.id)) continue;
+      (void)co_await queue.reschedule(item.id, now());
+    }
+    after = some->back().id;
+  }
 }
 
 void queue_runner::impl::retire(std::unique_ptr<outbound_connection> connection) {

@@ -42,13 +42,20 @@ struct destinations {
   }
 };
 
-std::vector<store::queue_item> items_for(store::queue_item like, const std::vector<std::string>& remote) {
+// For each address what was asked for by `asked` (RFC 3461 §5.2.7).
+std::vector<store::queue_item> items_for(store::queue_item like, const std::vector<std::string>& remote,
+                                         const store::queue_recipient& asked = {}) {
   std::vector<store::queue_item> made;
   if (remote.empty()) return made;
   like.id.clear();
   like.attempts = 0;
   like.recipients.clear();
-  for (const std::string& to : remote) like.recipients.emplace_back().address = to;
+  for (const std::string& to : remote) {
+    store::queue_recipient& one = like.recipients.emplace_back();
+    one.address = to;
+    one.original_recipient = asked.original_recipient;
+    one.notify = asked.notify;
+  }
   made.push_back(std::move(like));
   return made;
 }
@@ -78,7 +85,7 @@ base::task<bool> queue_runner::impl::save_progress(const store::queue_item& item
 // its mail was on the way.
 base::task<void> queue_runner::impl::deliver_here(store::queue_item& item, indices who, std::string_view stored) {
   const std::string summary = mail::encode_summary(mail::summarise(stored));
-  std::set<std::string> done;  // accounts: several recipients may mean one
+  std::set<std::string> done;  // several recipients may mean one account or address
   for (const std::size_t i : who) {
     const reply answer = co_await deliver_one_here(item, i, {stored, summary}, done);
     store::queue_recipient& one = item.recipients[i];
@@ -107,14 +114,19 @@ base::task<smtp::reply> queue_runner::impl::deliver_one_here(store::queue_item& 
     where.add_account(one.account);
     logins.push_back(one.login);
   }
+  store::queue_recipient& who = item.recipients[index];
+  std::ranges::copy_if(found->remote, std::back_inserter(where.remote), [&](const std::string& to) { return !done.contains(to); });
   store::queue_item onward = item;
   onward.arrived = onward.next_attempt = now();
-  const std::string via = item.recipients[index].address;
+  const std::string via = who.address;
   const std::chrono::sys_seconds today{std::chrono::seconds(now())};
   if (!found->remote.empty()) onward.sender = co_await forward_sender(options.forwards, accounts, item.sender, via, today);
   const auto targets = where.targets;
-  const auto kept = co_await options.mailboxes->deliver(message, targets, items_for(std::move(onward), found->remote));
+  const auto kept = co_await options.mailboxes->deliver(message, targets, items_for(std::move(onward), where.remote, who));
   if (!kept) co_return smtp::replies::local_error;
+  done.insert(where.remote.begin(), where.remote.end());
+  // RFC 3461 §5.2.7.2: where it goes on, whoever delivers it reports success.
+  if (found->accounts.empty()) who.notify &= static_cast<std::uint8_t>(~mail::notify::success);
   std::size_t refused = 0;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if ((*kept)[i]) done.insert(targets[i].account);
@@ -135,6 +147,7 @@ base::task<smtp::reply> queue_runner::impl::deliver_one_here(store::queue_item& 
 
 base::task<void> queue_runner::impl::settle(store::queue_item item, std::string_view stored) {
   ++item.attempts;
+  item.arrived = std::min(item.arrived, now());  // the clock was set back
   const std::int64_t age = now() - item.arrived;
   std::vector<reported_recipient> about;
   bool waiting = false;
@@ -191,6 +204,7 @@ base::task<base::status> queue_runner::impl::report(const store::queue_item& ite
   store::queue_item bounce;
   bounce.arrived = bounce.next_attempt = now();
   bounce.smtputf8 = item.smtputf8;
+  bounce.require_tls = item.require_tls;  // RFC 8689 §5
   bounce.eight_bit = true;
   bounce.size = text.size();
   const bool nowhere = where.targets.empty() && where.remote.empty();

@@ -67,6 +67,7 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
   // queue_runner.cpp
   base::task<void> loop();
   base::task<void> look_for_work(std::size_t room);
+  base::task<void> bring_times_back();
   base::task<void> ticker();
   void close_idle(bool all);
   void retire(std::unique_ptr<outbound_connection> connection);
@@ -76,6 +77,8 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
   base::task<bool> send_all(store::queue_item& item, std::string_view stored);  // false: cut off by the end of the runner
   base::task<void> send_group(store::queue_item& item, std::string domain, indices who, const wire_message& message);
   base::task<std::optional<reply>> try_hops(const route& way, store::queue_item& item, const indices& who,
+                                            const wire_message& message, std::string& host);
+  base::task<std::optional<reply>> try_hops(const route& way, hop_tls tls, store::queue_item& item, const indices& who,
                                             const wire_message& message, std::string& host);
   // `left`: addresses that may still be tried, counted down.
   base::task<std::optional<reply>> send_to(const next_hop& hop, hop_tls tls, store::queue_item& item, const indices& who,
@@ -92,7 +95,7 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
   // queue_settle.cpp
   base::task<void> deliver_here(store::queue_item& item, indices who, std::string_view stored);
   base::task<reply> deliver_one_here(store::queue_item& item, std::size_t index, store::message_source message,
-                                     std::set<std::string>& done);
+                                     std::set<std::string>& done);  // accounts, and addresses elsewhere
   base::task<bool> save_progress(const store::queue_item& item);  // false: the item is gone, or the runner ends
   base::task<void> settle(store::queue_item item, std::string_view stored);
   base::task<base::status> report(const store::queue_item& item, const store::queue_item& rest, bool done,
@@ -116,8 +119,11 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
   std::set<std::string> busy;
   using idle_key = std::pair<std::string, hop_tls>;
   std::multimap<idle_key, std::unique_ptr<outbound_connection>> idle;
-  std::map<base::endpoint, std::int64_t> silent;  // addresses that did not answer, and until when they are not asked
+  // Addresses that did not answer, and until when they are not asked. Behind that one message tries, alone.
+  std::map<base::endpoint, base::steady_time> silent;
   std::int64_t next_look = 0;
+  std::int64_t last_tick = 0;
+  bool clock_went_back = true;  // or may have, while nobody ran the queue
 };
 
 // "host:port" of the connections that are kept.

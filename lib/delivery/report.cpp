@@ -172,7 +172,8 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   mail::header_reader reader(message);
   for (mail::header_field field; reader.next(field);) {
   }
-  const bool full = failed && item.return_content != static_cast<std::uint8_t>(mail::return_content::headers) &&
+  // RFC 8689 §5: REQUIRETLS is as RET=HDRS, whatever RET says.
+  const bool full = failed && !item.require_tls && item.return_content != static_cast<std::uint8_t>(mail::return_content::headers) &&
                     message.size() <= returned_at_most && !is_binary(message);
 
   std::string out = "Return-Path: <>\r\n";

@@ -95,6 +95,41 @@ TEST_CASE("queue: a new runner on the same store goes on where the old one was")
   CHECK(peer.messages().size() == 1);
 }
 
+TEST_CASE("queue: a clock that is set back does not put mail off until its old time comes again") {
+  sender_host host;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  SUBCASE("while nobody ran the queue") {
+    auto item = host.item({"bob@elsewhere.test"});
+    item.arrived = item.next_attempt = host.seconds() + 10 * 24 * 3600;
+    host.put(item);
+    host.start();
+  }
+  SUBCASE("while the message waits, beside one that comes later") {
+    peer.message_answer = smtp::reply{451, {4, 3, 0}, "Later"};
+    host.start();
+    host.put(host.item({"bob@elsewhere.test"}));
+    REQUIRE(host.attempted(1));
+    peer.message_answer = server::replies::queued;
+    host.time.advance(-std::chrono::hours(10 * 24));
+  }
+  SUBCASE("and the time to give up is counted from the new one") {
+    peer.message_answer = smtp::reply{451, {4, 3, 0}, "Later"};
+    auto item = host.item({"bob@elsewhere.test"});
+    item.arrived = item.next_attempt = host.seconds() + 10 * 24 * 3600;
+    host.put(item);
+    host.start();
+    REQUIRE(host.attempted(1));
+    host.later(5 * 24h);
+    REQUIRE(host.soon([&] { return host.empty(); }));
+    CHECK(host.inbox().size() == 1);
+    return;
+  }
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  CHECK(peer.messages().size() == 1);
+}
+
 TEST_CASE("queue: stop() lets the message under way end and begins no other") {
   sender_host host;
   peer_host peer;
@@ -144,4 +179,27 @@ TEST_CASE("queue: recipients of a domain that is served here are delivered here,
   CHECK(told.groups.size() == 2);
   CHECK(told.status(1, "Final-Recipient") == "rfc822; ghost@example.org");
   CHECK(told.status(1, "Status") == "5.1.1");
+}
+
+TEST_CASE("queue: what an alias passes on from the queue keeps what was asked for, RFC 3461 §5.2.7, and goes out once") {
+  sender_host host;
+  peer_host peer;
+  peer.answer("far", {550, {5, 1, 1}, "No"});
+  peer.start();
+  host.route("elsewhere.test", peer);
+  for (const char* alias : {"team@example.org", "crew@example.org"})
+    REQUIRE(base::sync_wait(host.store->directory().put_alias({alias, {"far@elsewhere.test", "near@elsewhere.test"}})).has_value());
+  auto item = host.item({"team@example.org", "crew@example.org"});
+  for (auto& one : item.recipients) {
+    one.notify = mail::notify::never;
+    one.original_recipient = "rfc822;team@example.org";
+  }
+  host.start();
+  host.put(item);
+  REQUIRE(host.soon([&] { return peer.messages().size() >= 1 && host.empty(); }));
+  CHECK(host.inbox().empty());
+  CHECK(peer.messages().size() == 1);
+  REQUIRE(peer.messages()[0].envelope.recipients.size() == 1);
+  CHECK(peer.messages()[0].envelope.recipients[0].notify_on == mail::notify::never);
+  CHECK(peer.messages()[0].envelope.recipients[0].original_recipient == "rfc822;team@example.org");
 }

@@ -1,5 +1,9 @@
 // The queue runner against real servers on loopback: success, retries, failures, reports, connections.
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "briefwerk/base/limits.hpp"
 #include "delivery/queue_work.hpp"
 #include "delivery/support.hpp"
@@ -362,6 +366,152 @@ TEST_CASE("queue: more than a hundred recipients go in several transactions, eac
   REQUIRE(got.size() == 3);
   CHECK(got[0].envelope.recipients.size() + got[1].envelope.recipients.size() + got[2].envelope.recipients.size() == 250);
   CHECK(peer.connections == 1);
+}
+
+TEST_CASE("queue: a server that takes few recipients at a time gets the others at once, RFC 9422 §4.2, RFC 5321 §4.5.3.1.10") {
+  sender_host host;
+  peer_host peer;
+  std::size_t messages = 3, left = 0;
+  SUBCASE("it has said how many") { peer.service.protocol.recipients = 2; }
+  SUBCASE("it says 452 4.5.3 to each more") {
+    peer.service.protocol.recipients = 2;
+    peer.service.protocol.offered.limits = false;
+  }
+  SUBCASE("it takes none of them: they wait") {
+    for (const char* who : {"a", "b", "c", "d", "e"}) peer.answer(who, server::replies::too_many_recipients);
+    messages = 0;
+    left = 5;
+  }
+  SUBCASE("one whose mailbox is full waits alone") {
+    peer.answer("c", server::replies::mailbox_full);
+    messages = 1;
+    left = 1;
+  }
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.start();
+  host.put(host.item({"a@elsewhere.test", "b@elsewhere.test", "c@elsewhere.test", "d@elsewhere.test", "e@elsewhere.test"}));
+  if (left == 0) REQUIRE(host.soon([&] { return host.empty(); }));
+  else REQUIRE(host.attempted(1));
+  CHECK(peer.messages().size() == messages);
+  CHECK(peer.connections == 1);
+  if (left != 0) CHECK(host.queued()[0].recipients.size() == left);
+}
+
+namespace {
+
+// Connections come about, and nobody ever says a word.
+class silent_host {
+ public:
+  silent_host() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+    REQUIRE(::listen(socket_, 64) == 0);
+    socklen_t size = sizeof at;
+    REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    port = ntohs(at.sin_port);
+  }
+  ~silent_host() { ::close(socket_); }
+  silent_host(const silent_host&) = delete;
+  std::uint16_t port = 0;
+
+ private:
+  int socket_;
+};
+
+}  // namespace
+
+TEST_CASE("queue: a host that takes connections and says nothing holds one place from then on, not all of them") {
+  sender_host host;
+  silent_host peer;
+  host.options.routing.overrides.push_back({"slow.test", "mx.test", peer.port, hop_tls::required});
+  host.options.reply_deadline = 300ms;
+  host.options.connections = 2;
+  host.start();
+  for (const char* who : {"a@slow.test", "b@slow.test", "c@slow.test", "d@slow.test"}) host.put(host.item({who}));
+  const auto all_attempted = [&](std::uint32_t times) {
+    return host.soon([&] { return std::ranges::all_of(host.queued(), [&](const auto& one) { return one.attempts >= times; }); });
+  };
+  REQUIRE(all_attempted(1));
+  const std::size_t spared = host.log.count("did not answer a moment ago");
+  CHECK(spared >= 2);  // those for whom there was no place when the first two began
+  host.time.advance(301s);
+  REQUIRE(all_attempted(2));
+  CHECK(host.log.count("did not answer a moment ago") == spared + 3);
+  CHECK(host.log.count("Connection lost") == 5 - spared);
+}
+
+TEST_CASE("queue: REQUIRETLS goes on to the next host, and with the report, RFC 8689 §4.2.1, §5") {
+  sender_host host;
+  peer_host without, with;
+  without.service.protocol.offered.requiretls = false;
+  with.service.protocol.offered.requiretls = true;
+  auto item = host.item({"bob@elsewhere.test"});
+  item.require_tls = true;
+  item.return_content = 2;
+  SUBCASE("the second host has it") {
+    without.start();
+    with.start({base::ip_address::v4({127, 0, 0, 2}), without.port()});
+    host.options.routing.port = without.port();
+    host.dns.add_mx("elsewhere.test", 1, "mx.test");
+    host.dns.add_mx("elsewhere.test", 2, "localhost");
+    host.dns.add_address("localhost", "127.0.0.2");
+    host.start();
+    host.put(item);
+    REQUIRE(host.soon([&] { return host.empty(); }));
+    CHECK(without.attempts == 0);
+    REQUIRE(with.messages().size() == 1);
+    CHECK(with.messages()[0].envelope.require_tls);
+    CHECK(host.inbox().empty());
+  }
+  SUBCASE("nobody has it: the report has no content, whatever RET says") {
+    without.start();
+    host.route("elsewhere.test", without);
+    host.start();
+    host.put(item);
+    REQUIRE(host.soon([&] { return host.empty(); }));
+    REQUIRE(host.inbox().size() == 1);
+    const dsn told(host.inbox()[0]);
+    CHECK(told.status(1, "Status") == "5.7.30");
+    CHECK(told.tree.is(*told.parts[2], "text", "rfc822-headers"));
+    CHECK_FALSE(contains(told.text, "Hello"));
+  }
+  SUBCASE("the report demands it of a server that has it") {
+    with.answer("bob", {550, {5, 1, 1}, "No"});
+    with.start();
+    host.route("elsewhere.test", with);
+    item.sender = "list@elsewhere.test";
+    host.start();
+    host.put(item);
+    REQUIRE(host.soon([&] { return with.messages().size() == 1 && host.empty(); }));
+    CHECK(with.messages()[0].envelope.require_tls);
+  }
+  SUBCASE("the report is not lost where nobody has it") {
+    with.answer("bob", {550, {5, 1, 1}, "No"});
+    with.start();
+    without.start();
+    host.route("elsewhere.test", with);
+    host.route("back.test", without);
+    item.sender = "list@back.test";
+    host.start();
+    host.put(item);
+    REQUIRE(host.soon([&] { return without.messages().size() == 1 && host.empty(); }));
+    CHECK_FALSE(without.messages()[0].envelope.require_tls);
+  }
+  SUBCASE("nor where the server cannot prove its name") {
+    with.answer("bob", {550, {5, 1, 1}, "No"});
+    host.options.verified = *net::tls_context::client({});
+    with.start();
+    host.route("back.test", with);
+    auto bounce = host.item({"list@back.test"}, "");
+    bounce.require_tls = true;
+    host.start();
+    host.put(bounce);
+    REQUIRE(host.soon([&] { return with.messages().size() == 1 && host.empty(); }));
+    CHECK_FALSE(with.messages()[0].envelope.require_tls);
+  }
 }
 
 TEST_CASE("queue: what the message needs is found by looking at it") {

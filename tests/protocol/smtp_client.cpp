@@ -272,6 +272,13 @@ TEST_CASE("parameters are sent where they are offered") {
            "finished " + std::to_string(refused.code) + "@0 close "},
           plain(), refused.prepare);
 
+  check({"RFC 8689 §5 a report goes to a server without REQUIRETLS",
+         {"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n", "221 bye\r\n"},
+         start + "MAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n", "finished 250@8 close "},
+        plain(), [](client_run& run) {
+          run.envelope.require_tls = true;
+          run.envelope.sender.reset();
+        });
   check({"only the recipient that needs SMTPUTF8 fails",
          {"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n", "221 bye\r\n"},
          start + "MAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n", "finished 553@0 250@8 553@0 close "},

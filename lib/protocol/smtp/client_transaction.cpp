@@ -89,7 +89,8 @@ const reply* client_session::local_refusal() const noexcept {
   if (envelope_->smtputf8 || (envelope_->sender && !is_ascii(*envelope_->sender))) {
     if (!offered_.smtputf8) return &replies::smtputf8_not_offered;
   }
-  if (envelope_->require_tls && !offered_.requiretls) return &replies::requiretls_not_offered;
+  // RFC 8689 §5: a report goes on without it.
+  if (envelope_->require_tls && envelope_->sender && !offered_.requiretls) return &replies::requiretls_not_offered;
   if (envelope_->body == mail::body_kind::binary_mime && !(offered_.binarymime && offered_.chunking))
     return &replies::conversion_needed;
   if (envelope_->body == mail::body_kind::eight_bit_mime && options_.require_8bitmime && !offered_.eightbitmime)
@@ -116,7 +117,7 @@ void client_session::put_mail() {
   if (envelope_->body == mail::body_kind::binary_mime) out_.append(" BODY=BINARYMIME");
   else if (envelope_->body == mail::body_kind::eight_bit_mime && offered_.eightbitmime) out_.append(" BODY=8BITMIME");
   if (utf8 && offered_.smtputf8) out_.append(" SMTPUTF8");
-  if (envelope_->require_tls) out_.append(" REQUIRETLS");
+  if (envelope_->require_tls && offered_.requiretls) out_.append(" REQUIRETLS");
   if (offered_.dsn) {
     if (envelope_->ret == mail::return_content::full) out_.append(" RET=FULL");
     if (envelope_->ret == mail::return_content::headers) out_.append(" RET=HDRS");
