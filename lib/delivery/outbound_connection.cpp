@@ -62,6 +62,8 @@ bool outbound_connection::nothing_taken() const noexcept {
   return std::ranges::all_of(outcomes(), [](const smtp::recipient_outcome& one) {
     // RFC 5321 §3.8: 421 may come in reply to anything. After the final dot nobody knows what the server did.
     const bool left = one.answer.code == 421 || one.answer == smtp::replies::connection_lost;
+    // What came before the first command of this message was no answer to it: a farewell, mostly.
+    if (one.stage == smtp::outcome_stage::connection) return true;
     // RFC 8689 §4.2.1: every host is asked before such a message is given up.
     const bool unable = one.answer == smtp::replies::requiretls_not_offered;
     return (left || unable) && one.stage != smtp::outcome_stage::end_of_data;

@@ -423,6 +423,49 @@ class silent_host {
 
 }  // namespace
 
+TEST_CASE("queue: 421 right behind the 250 of one message does not put off the next") {
+  sender_host host;
+  // Each connection takes one message, and says farewell in the same breath.
+  const int listening = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  REQUIRE(::bind(listening, reinterpret_cast<const sockaddr*>(&at), size) == 0);
+  REQUIRE(::listen(listening, 8) == 0);
+  REQUIRE(::getsockname(listening, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  std::thread server([&] {
+    for (int connection; (connection = ::accept(listening, nullptr, nullptr)) >= 0; ::close(connection)) {
+      const auto say = [&](std::string_view text) { (void)!::send(connection, text.data(), text.size(), MSG_NOSIGNAL); };
+      say("220 mx\r\n");
+      std::string heard;
+      bool in_data = false;
+      char octets[4096];
+      for (ssize_t got; (got = ::read(connection, octets, sizeof octets)) > 0;) {
+        heard.append(octets, static_cast<std::size_t>(got));
+        for (std::size_t end; (end = heard.find("\r\n")) != std::string::npos; heard.erase(0, end + 2)) {
+          const std::string line = heard.substr(0, end);
+          if (line == ".") say("250 ok\r\n421 enough\r\n");
+          else if (!in_data) say(line == "DATA" ? "354 go\r\n" : "250 ok\r\n");
+          in_data = line != "." && (in_data || line == "DATA");
+        }
+      }
+    }
+  });
+  host.options.routing.overrides.push_back({"brief.test", "mx.test", ntohs(at.sin_port), hop_tls::none});
+  host.options.keep_connection = 60s;
+  host.start();
+  host.put(host.item({"a@brief.test"}));
+  CHECK(host.soon([&] { return host.empty(); }));
+  host.put(host.item({"b@brief.test"}));
+  CHECK(host.soon([&] { return host.empty() || host.queued()[0].attempts > 0; }));
+  CHECK(host.empty());
+  host.end();
+  ::shutdown(listening, SHUT_RDWR);
+  server.join();
+  ::close(listening);
+}
+
 TEST_CASE("queue: a host that takes connections and says nothing holds one place from then on, not all of them") {
   sender_host host;
   silent_host peer;

@@ -192,10 +192,25 @@ TEST_CASE("one recipient") {
       {"the connection breaks after the final dot: unknown, so later",
        {"220 mx\r\n", piped, "250 ok\r\n250 ok\r\n354 go\r\n"}, start + one + "DATA\r\nx\r\n.\r\n",
        "finished 451@8 failed:451 4.4.2 Connection lost close "},
+      {"RFC 5321 §4.3.2 DATA has no 2yz: nothing was taken, whatever it means",
+       {"220 mx\r\n", piped, "250 ok\r\n250 ok\r\n250 ok\r\n"}, start + one + "DATA\r\n",
+       "finished 451@7 failed:451 4.5.0 The server's replies cannot be followed close "},
+      {"nobody accepted, and DATA answered so",
+       {"220 mx\r\n", piped, "250 ok\r\n550 no\r\n250 ok\r\n"}, start + one + "DATA\r\n",
+       "finished 550@6 failed:451 4.5.0 The server's replies cannot be followed close "},
       {"no SMTP at all", {"HTTP/1.1 400 no\r\n"}, "QUIT\r\n",
        "failed:451 4.5.0 The server's replies cannot be followed close "},
   };
   for (const auto& row : rows) check(row, plain(), [](client_run&) {});
+}
+
+TEST_CASE("a reply in front of its command is none: the message was not taken") {
+  const auto options = plain();
+  client_run run(options, 0);
+  run.envelope = to({"b"});
+  run.server = answers({"220 mx\r\n", piped, "250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n"});
+  run();
+  CHECK(run.events == "finished 451@7 failed:451 4.5.0 The server's replies cannot be followed close ");
 }
 
 TEST_CASE("several recipients and messages") {

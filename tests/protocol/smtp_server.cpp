@@ -368,6 +368,7 @@ TEST_CASE("RFC 2033: LMTP") {
   CHECK(codes(run(options, {start + two + "DATA\r\nx\n.\r\n.\r\n"}).output).ends_with("354 550/5.6.0 550/5.6.0 550/5.6.0"));
   // RFC 2033 §4.2: DATA without a recipient is a 503.
   CHECK(codes(run(options, {start + "DATA\r\n"}).output) == "220 250 250/2.1.0 503/5.5.1");
+  CHECK(codes(run(options, {start + "BDAT 1 LAST\r\nxNOOP\r\n"}).output) == "220 250 250/2.1.0 503/5.5.1 250/2.0.0");
 }
 
 TEST_CASE("RFC 9422: the number of transactions is limited") {

@@ -189,6 +189,9 @@ void client_session::on_rcpt(const reply& got, std::size_t recipient) {
 }
 
 void client_session::on_data(const reply& got) {
+  // RFC 5321 §4.3.2: DATA has no 2yz. Replies and commands are out of step, and so they are where the reply to the
+  // final dot is there before it: taken for what they seem to be, either would end a message that nobody has.
+  if (got.is_positive() || (got.is_intermediate() && !input_.empty())) return fail(replies::protocol_error, outcome_stage::data);
   if (!got.is_intermediate()) {
     settle_all(got, outcome_stage::data);
     needs_reset_ = true;

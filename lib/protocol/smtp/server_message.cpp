@@ -75,9 +75,9 @@ server_session::maybe_step server_session::ask_message_end() {
   return put_question(asked::message_end, message_end_question{message_octets_, recipients_});
 }
 
-// RFC 2033 §4.2: in LMTP one reply for each recipient that was accepted.
+// RFC 2033 §4.2: in LMTP one reply for each recipient that was accepted; but one for BDAT without any.
 void server_session::put_final(const reply& decision) {
-  const std::size_t count = options_.role == server_role::lmtp ? recipients_ : 1;
+  const std::size_t count = options_.role == server_role::lmtp ? std::max<std::size_t>(recipients_, 1) : 1;
   for (std::size_t i = 0; i < count; ++i) put(decision);
 }
 
