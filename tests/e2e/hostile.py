@@ -1,4 +1,6 @@
 """Clients that are slow, huge, endless or broken: each gets its answer, others are served meanwhile, memory stays bounded."""
+import base64
+import os
 import re
 import select
 import socket
@@ -315,6 +317,35 @@ def wildcards_that_explode_and_names_that_cannot_be():
         that(re.match(f"g{n} (OK|NO|BAD) .", line.imap(f"g{n}", command)[-1]), command[:30])
     line.close()
     bounded(server, before, "wildcards and names")
+    still_serves(server)
+
+
+@check
+def one_part_asked_for_a_thousand_times():
+    server = serve()
+    imap = server.imap("alice@example.test")
+    part = base64.encodebytes(os.urandom(3 * MIB)).replace(b"\n", b"\r\n")
+    header = b"".join(b"X-Field-%d: %s\r\n" % (n, b"y" * 900) for n in range(500))
+    imap.append("INBOX", None, None, b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + part)
+    imap.append("INBOX", None, None, header + b"\r\nbody\r\n")
+    before = server.reset_peak()
+    asked = ("BINARY.PEEK[1]", "2"), ("BODY.PEEK[HEADER.FIELDS.NOT (A)]", "3")
+    lines = []
+    for item, number in asked:
+        line = server.raw_tls("imaps")
+        line.imap("l", 'LOGIN alice@example.test "correct horse"')
+        line.imap("s", "SELECT INBOX")
+        line.send(f"f FETCH {number} ({' '.join([item] * 1000)})\r\n")  # and its answer is not read
+        lines.append(line)
+    for _ in range(20):
+        began = time.monotonic()
+        imap.noop()
+        that(time.monotonic() - began < 2, "others have to wait")
+        time.sleep(0.1)
+    bounded(server, before, "one part a thousand times")
+    for line in lines:
+        line.close()
+    imap.logout()
     still_serves(server)
 
 

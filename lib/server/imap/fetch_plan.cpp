@@ -110,32 +110,45 @@ bool fetch_plan::write_index_item(wire::fetch_row& row, const wire::fetch_item& 
 }
 
 void fetch_plan::write(wire::response_writer& out, const fetch_subject& subject, std::span<const std::string> keywords) {
-  mail::message_summary_view summary;
+  auto row = begin(out, subject);
+  for (std::size_t i = 0; i < items(); ++i) write_item(row, i, subject, keywords);
+  end(row, subject, keywords);
+}
+
+wire::fetch_row fetch_plan::begin(wire::response_writer& out, const fetch_subject& subject) {
+  summary_ = {};
   if (needs_summary_) {
-    if (const auto read = mail::view_summary(subject.summary)) summary = *read;
+    if (const auto read = mail::view_summary(subject.summary)) summary_ = *read;
   }
   tree_is_made_ = false;
-  auto row = out.fetch(subject.sequence, subject.entry->uid);
-  for (std::size_t i = 0; i < command_.items.size(); ++i) {
-    const auto& item = command_.items[i];
-    switch (item.kind) {
-      case fetch_kind::envelope: row.envelope(summary.envelope); break;
-      case fetch_kind::body: row.body(summary.body); break;
-      case fetch_kind::body_structure: row.body_structure(summary.body_structure); break;
-      case fetch_kind::preview: row.preview(summary.preview); break;
-      case fetch_kind::section:
-      case fetch_kind::rfc822:
-      case fetch_kind::rfc822_header:
-      case fetch_kind::rfc822_text: write_section(row, i, subject.octets); break;
-      case fetch_kind::binary:
-      case fetch_kind::binary_size: write_binary(row, i, subject.octets); break;
-      default: write_index_item(row, item, *subject.entry, subject.flags, subject.modseq, keywords);
-    }
+  return out.fetch(subject.sequence, subject.entry->uid);
+}
+
+void fetch_plan::write_item(wire::fetch_row& row, std::size_t index, const fetch_subject& subject,
+                            std::span<const std::string> keywords) {
+  const auto& item = command_.items[index];
+  switch (item.kind) {
+    case fetch_kind::envelope: row.envelope(summary_.envelope); break;
+    case fetch_kind::body: row.body(summary_.body); break;
+    case fetch_kind::body_structure: row.body_structure(summary_.body_structure); break;
+    case fetch_kind::preview: row.preview(summary_.preview); break;
+    case fetch_kind::section:
+    case fetch_kind::rfc822:
+    case fetch_kind::rfc822_header:
+    case fetch_kind::rfc822_text: write_section(row, index, subject.octets); break;
+    case fetch_kind::binary:
+    case fetch_kind::binary_size: write_binary(row, index, subject.octets); break;
+    default: write_index_item(row, item, *subject.entry, subject.flags, subject.modseq, keywords);
   }
+}
+
+void fetch_plan::end(wire::fetch_row& row, const fetch_subject& subject, std::span<const std::string> keywords) {
   if (subject.report_flags && (command_.kinds & wire::bit(fetch_kind::flags)) == 0) row.flags(subject.flags, keywords);
-  if (!subject.report_identity) return;
-  if ((command_.kinds & wire::bit(fetch_kind::uid)) == 0) row.uid(subject.entry->uid);
-  if ((command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
+  if (subject.report_identity) {
+    if ((command_.kinds & wire::bit(fetch_kind::uid)) == 0) row.uid(subject.entry->uid);
+    if ((command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
+  }
+  row.end();
 }
 
 const mail::mime_tree& fetch_plan::tree_of(std::string_view octets) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "briefwerk/mail/mime.hpp"
+#include "briefwerk/mail/summary.hpp"
 #include "briefwerk/protocol/imap/command.hpp"
 #include "briefwerk/protocol/imap/response_writer.hpp"
 #include "briefwerk/store/mailbox_store.hpp"
@@ -78,6 +79,12 @@ class fetch_plan {
     for (const auto& item : command_.items) write_index_item(row, item, entry, flags, modseq, keywords);
   }
   void write(protocol::imap::response_writer& out, const fetch_subject& subject, std::span<const std::string> keywords);
+  // The same in parts, for rows that may be large: begin(), write_item() for each of items(), end().
+  protocol::imap::fetch_row begin(protocol::imap::response_writer& out, const fetch_subject& subject);
+  std::size_t items() const noexcept { return command_.items.size(); }
+  void write_item(protocol::imap::fetch_row& row, std::size_t index, const fetch_subject& subject,
+                  std::span<const std::string> keywords);
+  void end(protocol::imap::fetch_row& row, const fetch_subject& subject, std::span<const std::string> keywords);
 
  private:
   static bool write_index_item(protocol::imap::fetch_row& row, const protocol::imap::fetch_item& item,
@@ -89,7 +96,8 @@ class fetch_plan {
 
   const protocol::imap::fetch_command& command_;
   std::vector<mail::section> sections_;  // by item; empty where no item has one
-  mail::mime_tree tree_;                 // of the message under way; its memory serves all
+  mail::message_summary_view summary_;   // of the message under way
+  mail::mime_tree tree_;                 // the same; its memory serves all
   bool tree_is_made_ = false;
   std::string scratch_;
   bool needs_summary_ = false, needs_octets_ = false, sets_seen_ = false, unknown_encoding_ = false;

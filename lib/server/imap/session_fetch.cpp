@@ -4,6 +4,7 @@
 
 #include "briefwerk/mail/summary.hpp"
 #include "pages.hpp"
+#include "slices.hpp"
 #include "yield.hpp"
 
 namespace briefwerk::server::imap {
@@ -361,16 +362,27 @@ void session::write_fetched(fetch_plan& plan, fetch_subject& subject) {
   plan.write(machine_.output(), subject, subject.in_mailbox ? latest_->keywords : announced_->keywords);
 }
 
+// A row is sent in parts, and others have their turn in between: one command can ask for a part of a message, decoded, as
+// often as fits its line.
 base::task<bool> session::write_rows(fetch_plan& plan, std::vector<fetch_subject>& batch, bool& incomplete) {
+  slices turn(*options().clock, where_);
   for (auto& subject : batch) {
     if (subject.missing) {
       incomplete = true;
       continue;
     }
-    write_fetched(plan, subject);
-    if (!output_is_full()) continue;
-    const bool sent = co_await send_collected();
-    if (!sent) co_return false;
+    subject.flags |= recent_flag(subject.entry->uid);
+    const std::span<const std::string> keywords = subject.in_mailbox ? latest_->keywords : announced_->keywords;
+    auto row = plan.begin(machine_.output(), subject);
+    for (std::size_t i = 0; i < plan.items(); ++i) {
+      plan.write_item(row, i, subject, keywords);
+      if (i + 1 == plan.items()) plan.end(row, subject, keywords);
+      if (output_is_full()) {
+        const bool sent = co_await send_collected();
+        if (!sent) co_return false;
+      }
+      if (plan.needs_octets() && turn.is_over()) co_await turn.next();
+    }
   }
   co_return true;
 }

@@ -123,13 +123,24 @@ bool read_macro(scanner& in, arena_list<fetch_item>& items) {
   return true;
 }
 
-bool read_items(scanner& in, arena_list<fetch_item>& items) {
-  if (read_macro(in, items)) return true;
+// What was asked for twice is answered once, so that a row is no longer than what there is to tell. Not so the parts of a
+// message, which may differ in their ranges.
+void add_item(const fetch_item& item, arena_list<fetch_item>& items, fetch_kinds& kinds) {
+  constexpr fetch_kinds parts = bit(fetch_kind::section) | bit(fetch_kind::binary) | bit(fetch_kind::binary_size);
+  if ((kinds & ~parts & bit(item.kind)) == 0) items.push_back(item);
+  kinds |= bit(item.kind);
+}
+
+bool read_items(scanner& in, arena_list<fetch_item>& items, fetch_kinds& kinds) {
+  if (read_macro(in, items)) {
+    for (const auto& item : items.view()) kinds |= bit(item.kind);
+    return true;
+  }
   const bool list = in.accept('(');
   do {
     fetch_item item;
     if (!read_item(in, item)) return false;
-    items.push_back(item);
+    add_item(item, items, kinds);
   } while (list && in.accept(' '));
   return !list || in.expect(')');
 }
@@ -160,8 +171,7 @@ bool read_fetch_list(scanner& in, std::span<const fetch_item>& items, fetch_kind
   do {
     fetch_item item;
     if (!read_item(in, item)) return false;
-    read.push_back(item);
-    kinds |= bit(item.kind);
+    add_item(item, read, kinds);
   } while (in.accept(' '));
   items = read.view();
   return in.expect(')');
@@ -173,10 +183,9 @@ base::result<command> parse_fetch(scanner& in, bool by_uid) {
   fetch_command fetch{.by_uid = by_uid};
   if (!in.space() || !in.set(fetch.messages) || !in.space()) return in.failure();
   arena_list<fetch_item> items(in.memory());
-  if (!read_items(in, items)) return in.failure();
+  if (!read_items(in, items, fetch.kinds)) return in.failure();
   if (in.accept(' ') && (!in.expect('(') || !read_modifiers(in, fetch) || !in.expect(')'))) return in.failure();
   if (!in.end()) return in.failure();
-  for (const auto& item : items.view()) fetch.kinds |= bit(item.kind);
   // RFC 9051 §6.4.9: UID FETCH always tells the UID.
   if (by_uid && (fetch.kinds & bit(fetch_kind::uid)) == 0) {
     items.push_back({.kind = fetch_kind::uid});
