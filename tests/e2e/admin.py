@@ -562,15 +562,9 @@ def privileges_are_dropped():
     if os.geteuid() != 0:
         raise Skipped("needs root")
     nobody = pwd.getpwnam("nobody")
-    server = Server(start=False)
-    os.makedirs(server.dir + "/nobodys")
-    old, server.config_file = server.config, server.dir + "/nobodys/briefwerk.json"
-    server.ctl("init", "--hostname", "localhost", "--data", f"{server.dir}/nobodys/data", "--user", "nobody")
-    server.config = dict(old, user="nobody", data=f"{server.dir}/nobodys/data", tls=server.read_config()["tls"])
-    server.ca, server.log_file = f"{server.dir}/nobodys/certificate.pem", server.dir + "/logs/log"
-    server.config["log"]["file"] = server.log_file
-    server.config["control"] = f"{server.dir}/data/control.sock"
-    os.chown(server.dir + "/data", nobody.pw_uid, nobody.pw_gid)
+    server = Server(start=False, user="nobody")
+    equal(server.config["user"], "nobody")
+    server.log_file = server.config["log"]["file"] = server.dir + "/logs/log"
     os.mkdir(server.dir + "/logs")
     server.write_config()
     checking = [f"{BIN}/briefwerkd", "--check", "--config", server.config_file]
@@ -581,17 +575,16 @@ def privileges_are_dropped():
     server.domain("example.test")
     server.account("alice@example.test")
     run(checking)
-    os.chmod(server.dir + "/nobodys/key.pem", 0o600)
-    os.chown(server.dir + "/nobodys/key.pem", 0, 0)
+    os.chown(server.dir + "/key.pem", 0, 0)
     refused = run(checking, ok=False)
     that(b"/tls/certificates/0/key: cannot read" in refused.stderr, refused)
-    os.chown(server.dir + "/nobodys/key.pem", nobody.pw_uid, nobody.pw_gid)
+    os.chown(server.dir + "/key.pem", nobody.pw_uid, nobody.pw_gid)
     server.start()
     equal(server.stop(), 0)
     server.account("bob@example.test")
     equal(server.ask("mailbox", "export", "bob@example.test", server.dir + "/exported")["messages"], 0)
     equal(os.stat(server.dir + "/exported").st_uid, 0, "root's export is root's")
-    for folder, folders, files in os.walk(server.dir + "/nobodys/data"):
+    for folder, folders, files in os.walk(server.dir + "/data"):
         for name in [*folders, *files]:
             equal(os.stat(os.path.join(folder, name)).st_uid, nobody.pw_uid, f"the owner of {name}")
     run(checking)

@@ -136,14 +136,12 @@ class Server:
         self.log_file = f"{self.dir}/log"
         self.process = None
         _servers.append(self)
-        self.ctl("init", "--hostname", hostname, "--data", f"{self.dir}/data", "--listen", address)
+        self.ctl("init", "--hostname", hostname, "--data", f"{self.dir}/data", "--listen", address, *(["--user", user] if user else []))
         self.config = self.read_config()
         self.ports = dict(zip(PORTS, free_ports(5, address)))
         self.ports.update(ports or {})
         self.config["listen"] = {name: [f"{address}:{port}"] for name, port in self.ports.items()}
         self.config["log"] = {"file": self.log_file, "format": "json", "level": "info"}
-        if user:
-            self.config["user"] = user
         if change:
             change(self.config)
         self.write_config()

@@ -23,13 +23,13 @@ from harness import (BIN, Server, Skipped, _die_with_parent, bodies, check, equa
 from malware import (EICAR, OWN, empty_database, fill_database, locked, nested, tar_gz, write_signatures, zipped)
 
 
-def server(virus=None, folder=None, start=True, wait=True, **more):
+def server(virus=None, folder=None, start=True, wait=True, user=None, **more):
     if not os.access(f"{BIN}/briefwerk-scand", os.X_OK):
         raise Skipped("briefwerk-scand was not built")
     if not folder:
         folder = empty_database()
         fill_database(folder)
-    host = Server(start=start, change=lambda c: c.update(
+    host = Server(start=start, user=user, change=lambda c: c.update(
         filter={"virus": {"scanner": "started", "database": folder, "check_seconds": 1, **(virus or {})}}, **more))
     host.database = folder
     host.domain("example.org")
@@ -155,9 +155,6 @@ def a_user_of_its_own():
     folder = tempfile.mkdtemp(prefix="briefwerk-e2e-scan-")
     os.chmod(folder, 0o755)
     host = server({"user": "nobody", "socket": folder + "/scan/socket"}, start=False, user="games")
-    for path, _, names in os.walk(host.dir):
-        for name in [path, *(f"{path}/{name}" for name in names)]:
-            os.chown(name, server_user.pw_uid, server_user.pw_gid)
     host.start()
     wait_for("the scanner", lambda: "signatures loaded" in host.log())
     for _ in range(2):

@@ -184,12 +184,40 @@ TEST_CASE("smtp session: 60 MB against a limit of 50: 552, bounded memory, and t
   CHECK(peer.ask(".").starts_with("552 5.3.4"));
   CHECK(host.handler.messages == 0);
   CHECK(host.handler.resets == 1);
+  CHECK(host.log.count("smtp.message.refused") == 1);
   CHECK(peer.send("a@elsewhere.test", "b@example.org", "x\r\n").starts_with("250"));
   // Below the limit, through the file.
   std::string large;
   while (large.size() < 5000000) large += block;
   CHECK(peer.send("a@elsewhere.test", "b@example.org", large).starts_with("250"));
   CHECK(host.handler.last_size == large.size());
+}
+
+TEST_CASE("smtp session: messages that it refuses itself are logged and counted") {
+  plain_host host;
+  host.service.protocol.message_size = 100000;
+  host.service.buffer.in_memory = 1000;
+  host.service.buffer.directory = "/nonexistent";
+  host.start();
+  client peer(host.port());
+  peer.begin();
+  const auto send = [&](std::string_view sender, std::string_view text) {
+    return peer.send(sender, "b@example.org", text);
+  };
+  CHECK(send("large@elsewhere.test", std::string(1000, 'x') + "\r\n" + std::string(100000, 'x') + "\r\n").starts_with("452"));
+  CHECK(send("bare@elsewhere.test", "x\ny\r\n").starts_with("5"));
+  peer.ask("MAIL FROM:<chunk@elsewhere.test>");
+  peer.ask("RCPT TO:<b@example.org>");
+  peer.write("BDAT 3 LAST\r\na\nb");
+  CHECK(peer.read().starts_with("5"));
+  peer.ask("MAIL FROM:<gave-up@elsewhere.test>");
+  peer.ask("RCPT TO:<b@example.org>");
+  peer.ask("RSET");
+  CHECK(host.log.count("smtp.message.refused") == 3);
+  CHECK(host.log.count("from=large@elsewhere.test to=b@example.org recipients=1 reply=452 4.3.1 ") == 1);
+  CHECK(host.log.count("from=bare@elsewhere.test") == 1);
+  CHECK(host.log.count("from=chunk@elsewhere.test") == 1);
+  CHECK(host.figures.get_counter("smtp.messages.refused").value() == 3);
 }
 
 TEST_CASE("smtp session: a handler that keeps the buffer does not break the next message") {

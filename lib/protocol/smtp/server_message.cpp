@@ -64,10 +64,11 @@ server_session::maybe_step server_session::read_data() {
 
 server_session::maybe_step server_session::ask_message_end() {
   if (refusal_) {
-    const reply decision = std::move(*refusal_);
+    reply decision = std::move(*refusal_);
     phase_ = phase::commands;
     put_final(decision);
     end_transaction();
+    refusal_ = std::move(decision);  // goes with the reset
     reset_pending_ = true;
     return std::nullopt;
   }

@@ -20,7 +20,7 @@ server_step server_session::next() {
     return put_question(asked::connect, connect_question{});
   }
   if (std::exchange(drop_pending_, false)) return drop_message{};
-  if (std::exchange(reset_pending_, false)) return reset{};
+  if (std::exchange(reset_pending_, false)) return reset{std::exchange(refusal_, std::nullopt)};
   for (;;) {
     maybe_step step;
     switch (phase_) {
@@ -48,7 +48,7 @@ server_step server_session::next() {
     }
     if (reset_pending_ && !step) {
       reset_pending_ = false;
-      return reset{};
+      return reset{std::exchange(refusal_, std::nullopt)};
     }
     if (step) return std::move(*step);
   }

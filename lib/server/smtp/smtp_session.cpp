@@ -67,7 +67,11 @@ base::task<bool> smtp_session::take(const smtp::server_step& step) {
   } else if (std::holds_alternative<smtp::drop_message>(step)) {
     shown_->message.clear();
     observer_.reset();
-  } else if (std::holds_alternative<smtp::reset>(step)) {
+  } else if (const auto* gone = std::get_if<smtp::reset>(&step)) {
+    if (gone->refusal) {
+      count("messages.refused");
+      log_message("message.refused", *gone->refusal, {});
+    }
     drop_transaction();
   } else if (std::holds_alternative<smtp::start_tls>(step)) {
     co_return co_await handshake();
@@ -273,26 +277,27 @@ base::task<reply> smtp_session::answer(const smtp::message_end_question& questio
   }
   count(accepted ? "messages.accepted" : "messages.refused");
   if (accepted) ++messages_;
-  if (service_.log->enabled(log_level::info)) {
-    std::string to;
-    for (const auto& recipient : shown_->envelope.recipients) {
-      if (!to.empty()) to += ',';
-      mail::append_mailbox(to, recipient.address);
-      if (to.size() > 2000) {
-        to += ",…";
-        break;
-      }
-    }
-    log(log_level::info, accepted ? "message.accepted" : "message.refused",
-        {{"from", address_or_null(shown_->envelope.sender)},
-         {"to", to},
-         {"recipients", question.recipients},
-         {"size", question.size},
-         {"reply", decision.to_string()}});
-  }
+  log_message(accepted ? "message.accepted" : "message.refused", decision, question.size);
   shown_->message.clear(kept_between_messages);
   shown_->envelope = {};
   co_return decision;
+}
+
+void smtp_session::log_message(std::string_view event, const reply& decision, std::optional<std::uint64_t> size) {
+  if (!service_.log->enabled(log_level::info)) return;
+  std::string to;
+  for (const auto& recipient : shown_->envelope.recipients) {
+    if (!to.empty()) to += ',';
+    mail::append_mailbox(to, recipient.address);
+    if (to.size() > 2000) {
+      to += ",…";
+      break;
+    }
+  }
+  const std::string from = address_or_null(shown_->envelope.sender), said = decision.to_string();
+  const std::uint64_t recipients = shown_->envelope.recipients.size();
+  if (size) log(log_level::info, event, {{"from", from}, {"to", to}, {"recipients", recipients}, {"size", *size}, {"reply", said}});
+  else log(log_level::info, event, {{"from", from}, {"to", to}, {"recipients", recipients}, {"reply", said}});
 }
 
 base::task<void> smtp_session::authenticate(const smtp::auth_question& question) {

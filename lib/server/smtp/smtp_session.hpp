@@ -39,6 +39,8 @@ class smtp_session {
   void store(const protocol::smtp::message_data& data);
   void drop_transaction() noexcept;
   void count(std::string_view what);
+  // Of the message under way; without its size where it was not read to its end.
+  void log_message(std::string_view event, const reply& decision, std::optional<std::uint64_t> size);
   void log(base::log_level level, std::string_view event, std::initializer_list<base::log_field> more);
 
   // What the handler is shown. A stage of its chain that goes on after its time limit keeps all of it as it is

@@ -106,7 +106,9 @@ struct auth_success { std::string_view server_data; };       // additional data 
 // Steps; need_bytes, write, start_tls and close are in steps.hpp.
 struct message_data { std::string_view bytes; };
 struct drop_message {};                         // the message will not be accepted: free what the sink holds
-struct reset {};                                // the transaction is gone without a message_end_question
+// The transaction is gone without a message_end_question. `refusal`: what the peer was told about its message, by a rule
+// of the session or by refuse_message(); empty where it gave up itself (RSET, a new greeting, QUIT).
+struct reset { std::optional<reply> refusal; };
 struct ask { smtp::question question; };
 
 using server_step = std::variant<need_bytes, write, start_tls, message_data, drop_message, reset, close, ask>;
