@@ -171,7 +171,7 @@ void describe(Visitor& v, delivery_config& c) {
   v.number("retry_most_seconds", c.retry_most_seconds, 1, 7 * 86400, "The longest wait between attempts.");
   v.number("give_up_hours", c.give_up_hours, 1, 30 * 24, "After so long the sender gets a failure report.");
   v.number("warn_after_hours", c.warn_after_hours, 0, 30 * 24, "After so long the sender gets a delay report; 0: never.");
-  v.number("connections", c.connections, 1, 10000, "Outgoing connections at once.");
+  v.number("connections", c.connections, 1, 10000, "Outgoing connections at once. Messages that take more than a minute do not count, up to ten times as many.");
   v.endpoints("dns_servers", c.dns_servers, "Name servers; empty: those of the system.");
 }
 

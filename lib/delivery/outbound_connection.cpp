@@ -12,6 +12,7 @@ namespace smtp = protocol::smtp;
 namespace {
 
 constexpr std::uint64_t messages_at_most = 100;  // over one connection
+constexpr std::chrono::milliseconds farewell{3000};  // for QUIT and its reply, on which nothing depends
 
 smtp::client_options options_for(const outbound_connection::options& how) {
   smtp::client_options made;
@@ -77,7 +78,7 @@ bool outbound_connection::may_go_on() const noexcept {
 
 base::task<void> outbound_connection::quit() {
   if (!ready_) co_return;
-  stream_.set_deadline(std::chrono::seconds(10));
+  options_.deadline = std::min(options_.deadline, farewell);
   session_.quit();
   co_await drive(stop_at::closed);
 }
@@ -93,11 +94,12 @@ base::task<void> outbound_connection::drive(stop_at until) {
 
 base::task<bool> outbound_connection::handle(const smtp::client_step& step, stop_at until) {
   if (const auto* out = std::get_if<smtp::write>(&step)) {
+    stream_.set_deadline(options_.deadline);
     const auto sent = co_await stream_.write(out->bytes);
+    replies_due_ = 0;
     if (!sent) session_.connection_lost();
   } else if (std::holds_alternative<smtp::need_bytes>(step)) {
-    stream_.set_deadline(session_.waiting_for() == smtp::outcome_stage::end_of_data ? options_.end_deadline
-                                                                                    : options_.deadline);
+    stream_.set_deadline(patience());
     const auto got = co_await stream_.read_some({input_.get(), base::limits::session_input_buffer});
     timed_out_ = !got && got.error() == base::errc::timed_out;
     if (got) session_.feed({input_.get(), *got});
@@ -117,6 +119,15 @@ base::task<bool> outbound_connection::handle(const smtp::client_step& step, stop
     co_return false;
   }
   co_return true;
+}
+
+// What is left of the time for the next reply: octets that come now and then do not make it longer.
+std::chrono::milliseconds outbound_connection::patience() {
+  const auto now = std::chrono::steady_clock::now();
+  if (std::exchange(replies_due_, session_.replies_due()) != session_.replies_due()) waiting_since_ = now;
+  const bool ends = session_.waiting_for() == smtp::outcome_stage::end_of_data;
+  const auto left = (ends ? options_.end_deadline : options_.deadline) - (now - waiting_since_);
+  return std::max(std::chrono::milliseconds(1), std::chrono::ceil<std::chrono::milliseconds>(left));
 }
 
 base::task<bool> outbound_connection::handshake() {

@@ -59,6 +59,7 @@ class outbound_connection {
   base::task<void> drive(stop_at until);
   base::task<bool> handle(const protocol::smtp::client_step& step, stop_at until);  // false: enough
   base::task<bool> handshake();
+  std::chrono::milliseconds patience();
 
   next_hop hop_;
   options options_;
@@ -70,6 +71,8 @@ class outbound_connection {
   std::string_view message_;
   std::string tls_version_;
   std::optional<protocol::smtp::reply> tls_failure_;
+  std::chrono::steady_clock::time_point waiting_since_{};  // for the next reply
+  std::size_t replies_due_ = 0;
   std::size_t messages_ = 0;
   bool timed_out_ = false;
   bool ready_ = false;

@@ -14,6 +14,8 @@ constexpr std::chrono::seconds tick{1};
 constexpr std::int64_t after_error = 10;  // seconds until a queue that could not be read is looked at again
 constexpr std::int64_t clock_tolerance = 60;  // seconds that a clock may be corrected by without further ado
 constexpr std::size_t listed_at_once = 1000;
+constexpr std::chrono::seconds slow_from{60};  // under way for so long, a message holds no place
+constexpr std::size_t slow_at_most = 10;       // times the places, together with those that hold one
 
 }  // namespace
 
@@ -95,10 +97,19 @@ base::task<void> queue_runner::impl::ticker() {
 base::task<void> queue_runner::impl::loop() {
   while (!stopping) {
     if (std::exchange(clock_went_back, false)) co_await bring_times_back();
-    const std::size_t room = options.connections > busy.size() ? options.connections - busy.size() : 0;
-    if (room != 0) co_await look_for_work(room);
+    const std::size_t free = places();
+    if (free != 0) co_await look_for_work(free);
     if (!stopping) co_await changed.wait();
   }
+}
+
+// For a server that is slow on purpose a message may be under way for hours; some of them must not stop all others.
+std::size_t queue_runner::impl::places() const {
+  if (busy.size() >= options.connections * slow_at_most) return 0;
+  const auto limit = time.steady() - slow_from;
+  const auto counted = std::ranges::count_if(busy, [&](const auto& one) { return one.second > limit; });
+  const auto taken = static_cast<std::size_t>(counted);
+  return options.connections > taken ? options.connections - taken : 0;
 }
 
 base::task<void> queue_runner::impl::look_for_work(std::size_t room) {
@@ -111,7 +122,7 @@ base::task<void> queue_runner::impl::look_for_work(std::size_t room) {
   }
   std::size_t begun = 0;
   for (auto& item : *due) {
-    if (stopping || begun == room || !busy.insert(item.id).second) continue;
+    if (stopping || begun == room || !busy.emplace(item.id, time.steady()).second) continue;
     ++begun;
     ++active;
     auto run = [](std::shared_ptr<impl> self, store::queue_item one) -> base::task<void> {

@@ -66,6 +66,7 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
 
   // queue_runner.cpp
   base::task<void> loop();
+  std::size_t places() const;
   base::task<void> look_for_work(std::size_t room);
   base::task<void> bring_times_back();
   base::task<void> ticker();
@@ -116,7 +117,7 @@ struct queue_runner::impl : std::enable_shared_from_this<queue_runner::impl> {
 
   // On the thread only.
   signal changed;
-  std::set<std::string> busy;
+  std::map<std::string, base::steady_time> busy;  // items under way, and since when
   using idle_key = std::pair<std::string, hop_tls>;
   std::multimap<idle_key, std::unique_ptr<outbound_connection>> idle;
   // Addresses that did not answer, and until when they are not asked. Behind that one message tries, alone.

@@ -1,6 +1,7 @@
 // The queue runner against real servers on loopback: success, retries, failures, reports, connections.
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -400,10 +401,10 @@ TEST_CASE("queue: a server that takes few recipients at a time gets the others a
 
 namespace {
 
-// Connections come about, and nobody ever says a word.
+// Connections come about, and nobody ever says a word; or, as a talker, never ends it.
 class silent_host {
  public:
-  silent_host() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit silent_host(bool talks = false) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -412,58 +413,107 @@ class silent_host {
     socklen_t size = sizeof at;
     REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
     port = ntohs(at.sin_port);
+    if (talks) talker_ = std::thread([this] { talk(); });
   }
-  ~silent_host() { ::close(socket_); }
+  ~silent_host() {
+    ends_ = true;
+    ::shutdown(socket_, SHUT_RDWR);
+    if (talker_.joinable()) talker_.join();
+    ::close(socket_);
+  }
   silent_host(const silent_host&) = delete;
+  bool has_visitor() const {
+    pollfd waits{socket_, POLLIN, 0};
+    return ::poll(&waits, 1, 0) == 1;
+  }
   std::uint16_t port = 0;
 
  private:
+  void talk() {
+    const int connection = ::accept(socket_, nullptr, nullptr);
+    while (!ends_ && ::send(connection, "2", 1, MSG_NOSIGNAL) == 1) std::this_thread::sleep_for(50ms);
+    ::close(connection);
+  }
   int socket_;
+  std::atomic<bool> ends_{false};
+  std::thread talker_;
+};
+
+}  // namespace
+
+namespace {
+
+// A server of few words; nothing but 250 where nothing else is due.
+class scripted_host {
+ public:
+  explicit scripted_host(std::string taken) : socket_(::socket(AF_INET, SOCK_STREAM, 0)), taken_(std::move(taken)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&at), size) == 0);
+    REQUIRE(::listen(socket_, 8) == 0);
+    REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    port = ntohs(at.sin_port);
+    thread_ = std::thread([this] {
+      for (int connection; (connection = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(connection)) talk(connection);
+    });
+  }
+  ~scripted_host() {
+    ::shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    ::close(socket_);
+  }
+  scripted_host(const scripted_host&) = delete;
+  std::uint16_t port = 0;
+
+ private:
+  void talk(int connection) const {
+    const auto say = [&](std::string_view text) { (void)!::send(connection, text.data(), text.size(), MSG_NOSIGNAL); };
+    say("220 mx\r\n");
+    std::string heard;
+    bool in_data = false;
+    char octets[4096];
+    for (ssize_t got; (got = ::read(connection, octets, sizeof octets)) > 0;) {
+      heard.append(octets, static_cast<std::size_t>(got));
+      for (std::size_t end; (end = heard.find("\r\n")) != std::string::npos; heard.erase(0, end + 2)) {
+        const std::string line = heard.substr(0, end);
+        if (line == ".") say(taken_);
+        else if (!in_data && line != "QUIT") say(line == "DATA" ? "354 go\r\n" : "250 ok\r\n");
+        in_data = line != "." && (in_data || line == "DATA");
+      }
+    }
+  }
+  int socket_;
+  std::string taken_;
+  std::thread thread_;
 };
 
 }  // namespace
 
 TEST_CASE("queue: 421 right behind the 250 of one message does not put off the next") {
+  scripted_host brief("250 ok\r\n421 enough\r\n");
   sender_host host;
-  // Each connection takes one message, and says farewell in the same breath.
-  const int listening = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  REQUIRE(::bind(listening, reinterpret_cast<const sockaddr*>(&at), size) == 0);
-  REQUIRE(::listen(listening, 8) == 0);
-  REQUIRE(::getsockname(listening, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-  std::thread server([&] {
-    for (int connection; (connection = ::accept(listening, nullptr, nullptr)) >= 0; ::close(connection)) {
-      const auto say = [&](std::string_view text) { (void)!::send(connection, text.data(), text.size(), MSG_NOSIGNAL); };
-      say("220 mx\r\n");
-      std::string heard;
-      bool in_data = false;
-      char octets[4096];
-      for (ssize_t got; (got = ::read(connection, octets, sizeof octets)) > 0;) {
-        heard.append(octets, static_cast<std::size_t>(got));
-        for (std::size_t end; (end = heard.find("\r\n")) != std::string::npos; heard.erase(0, end + 2)) {
-          const std::string line = heard.substr(0, end);
-          if (line == ".") say("250 ok\r\n421 enough\r\n");
-          else if (!in_data) say(line == "DATA" ? "354 go\r\n" : "250 ok\r\n");
-          in_data = line != "." && (in_data || line == "DATA");
-        }
-      }
-    }
-  });
-  host.options.routing.overrides.push_back({"brief.test", "mx.test", ntohs(at.sin_port), hop_tls::none});
+  host.options.routing.overrides.push_back({"brief.test", "mx.test", brief.port, hop_tls::none});
   host.options.keep_connection = 60s;
   host.start();
   host.put(host.item({"a@brief.test"}));
-  CHECK(host.soon([&] { return host.empty(); }));
+  REQUIRE(host.soon([&] { return host.empty(); }));
   host.put(host.item({"b@brief.test"}));
-  CHECK(host.soon([&] { return host.empty() || host.queued()[0].attempts > 0; }));
+  REQUIRE(host.soon([&] { return host.empty() || host.queued()[0].attempts > 0; }));
   CHECK(host.empty());
-  host.end();
-  ::shutdown(listening, SHUT_RDWR);
-  server.join();
-  ::close(listening);
+}
+
+TEST_CASE("queue: a server that does not answer QUIT holds up no end") {
+  scripted_host rude("250 ok\r\n");
+  sender_host host;
+  host.options.routing.overrides.push_back({"rude.test", "mx.test", rude.port, hop_tls::none});
+  host.options.keep_connection = 60s;
+  host.start();
+  host.put(host.item({"a@rude.test"}));
+  REQUIRE(host.soon([&] { return host.empty(); }));
+  host.runner->stop();
+  CHECK(host.soon([&] { return host.runner->is_idle(); }));
 }
 
 TEST_CASE("queue: a host that takes connections and says nothing holds one place from then on, not all of them") {
@@ -484,6 +534,37 @@ TEST_CASE("queue: a host that takes connections and says nothing holds one place
   REQUIRE(all_attempted(2));
   CHECK(host.log.count("did not answer a moment ago") == spared + 3);
   CHECK(host.log.count("Connection lost") == 5 - spared);
+}
+
+TEST_CASE("queue: who takes longer than a minute holds no place, up to a bound") {
+  sender_host host;
+  silent_host slow;
+  peer_host peer;
+  peer.start();
+  host.route("elsewhere.test", peer);
+  host.options.routing.overrides.push_back({"slow.test", "mx.test", slow.port, hop_tls::required});
+  host.options.connections = 1;
+  host.start();
+  host.put(host.item({"a@slow.test"}));
+  REQUIRE(host.soon([&] { return slow.has_visitor(); }));
+  host.put(host.item({"b@elsewhere.test"}));
+  std::this_thread::sleep_for(50ms);
+  CHECK(peer.messages().empty());
+  host.time.advance(61s);
+  REQUIRE(host.soon([&] { return peer.messages().size() == 1; }));
+  host.end(0ms);
+  CHECK(host.queued().size() == 1);
+}
+
+TEST_CASE("queue: a server whose reply never ends has as much time as one that says nothing") {
+  sender_host host;
+  silent_host slow(true);
+  host.options.routing.overrides.push_back({"slow.test", "mx.test", slow.port, hop_tls::required});
+  host.options.reply_deadline = 300ms;
+  host.start();
+  host.put(host.item({"a@slow.test"}));
+  REQUIRE(host.attempted(1));
+  CHECK(host.log.count("Connection lost") == 1);
 }
 
 TEST_CASE("queue: REQUIRETLS goes on to the next host, and with the report, RFC 8689 §4.2.1, §5") {

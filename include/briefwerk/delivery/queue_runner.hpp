@@ -44,7 +44,8 @@ struct queue_runner_options {
   std::chrono::seconds give_up{5 * 24 * 3600};      // RFC 5321 §4.5.4.1: at least four to five days
   std::chrono::seconds warn_after{4 * 3600};        // 0: no delay reports
   std::chrono::seconds keep_connection{5};          // idle, for the next message to the same hop
-  std::size_t connections = 20;                     // messages under way at once
+  std::size_t connections = 20;                     // messages under way at once; those that take more than a minute do
+                                                    // not count, up to ten times as many
   std::chrono::milliseconds reply_deadline{std::chrono::minutes(5)};  // RFC 5321 §4.5.3.2
   std::chrono::milliseconds end_deadline{std::chrono::minutes(10)};   // to the final dot, RFC 5321 §4.5.3.2.6
   base::log_sink* log = &base::null_log();

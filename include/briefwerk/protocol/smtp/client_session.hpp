@@ -141,6 +141,7 @@ class client_session {
   const reply& greeting() const noexcept { return greeting_; }
   // What the next reply belongs to, for the deadlines of RFC 5321 §4.5.3.2.
   outcome_stage waiting_for() const noexcept;
+  std::size_t replies_due() const noexcept { return in_flight_count(); }
   bool is_tls() const noexcept { return tls_; }
 
  private:
