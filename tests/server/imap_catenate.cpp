@@ -86,6 +86,37 @@ TEST_CASE("CATENATE, RFC 4469") {
   CHECK(has_part(c.command("STATUS B&APw-cher (MESSAGES UNSEEN)"), "(MESSAGES 2 UNSEEN 1)"));
 }
 
+TEST_CASE("APPEND of literal8, RFC 3516 §4.4 and §6: the base protocol is shown no NUL") {
+  house home;
+  client c(home);
+  c.login();
+  c.command("SELECT INBOX");
+  const auto append = [&](std::string_view text) {
+    return c.command("APPEND INBOX ~{" + std::to_string(text.size()) + "+}\r\n" + std::string(text));
+  };
+  using namespace std::string_view_literals;
+  constexpr auto single = "Content-Type: image/x\r\nContent-Transfer-Encoding:\r\n BINARY\r\nSubject: s\r\n\r\na\0b\xff\r\n"sv;
+  CHECK(has_part(append(single), " OK [APPENDUID "));
+  auto said = c.command("FETCH 1 (BODY.PEEK[] BINARY.PEEK[1] BINARY.SIZE[1] BODYSTRUCTURE)");
+  CHECK_MESSAGE(has_part(said, "Content-Transfer-Encoding: base64\r\nSubject: s\r\n\r\nYQBi/w0K\r\n"), t::all_of(said));
+  CHECK(has_part(said, "BINARY[1] ~{6}\r\na\0b\xff\r\n"sv));
+  CHECK(has_part(said, "BINARY.SIZE[1] 6 "));
+  CHECK(has_part(said, "\"base64\" 10"));
+  // Of several parts only those that cannot be shown, which are what they were to who asks for them decoded.
+  constexpr auto several =
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: binary\r\n\r\nplain\r\n--b\r\n"
+      "Content-Transfer-Encoding: binary\r\n\r\n\0\0\0\r\n--b\r\n\r\n7bit\r\n--b--\r\n"sv;
+  CHECK(has_part(append(several), " OK [APPENDUID "));
+  said = c.command("FETCH 2 (BODY.PEEK[] BINARY.PEEK[1] BINARY.PEEK[2] BINARY.PEEK[3])");
+  CHECK_MESSAGE(has_part(said, "--b\r\nContent-Transfer-Encoding: binary\r\n\r\nplain\r\n--b\r\nContent-Transfer-Encoding: "
+                               "base64\r\n\r\nAAAA\r\n\r\n--b\r\n\r\n7bit\r\n--b--\r\n"), t::all_of(said));
+  CHECK(has_part(said, "BINARY[2] ~{3}\r\n\0\0\0 BINARY[3]"sv));
+  // "Only where it is necessary."
+  constexpr auto eight = "Content-Transfer-Encoding: binary\r\n\r\n\xff\nx"sv;
+  CHECK(has_part(append(eight), " OK [APPENDUID "));
+  CHECK(has_part(c.command("FETCH 3 BODY.PEEK[]"), eight));
+}
+
 TEST_CASE("REPLACE, RFC 8508") {
   house home;
   client c(home), other(home);

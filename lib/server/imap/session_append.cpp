@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include "binary_parts.hpp"
 #include "briefwerk/mail/summary.hpp"
 #include "message_url.hpp"
 
@@ -166,10 +167,17 @@ base::task<void> session::append_end() {
   std::vector<std::string> summaries;
   std::vector<store::message_source> sources;
   summaries.reserve(received->messages.size());
-  for (const auto& message : received->messages) {
+  for (auto& message : received->messages) {
     if (message.size() == 0) {
       co_await finish(condition::no, "", "A message has at least one octet", true, false);
       co_return;
+    }
+    if (const auto encoded = with_encoded_binary(message.view())) {
+      message.clear();
+      if (!message.append(*encoded)) {
+        co_await finish(condition::no, codes::unavailable, "No space left", true, false);
+        co_return;
+      }
     }
     summaries.push_back(mail::encode_summary(mail::summarise(message.view())));
     sources.push_back({.octets = message.view(), .summary = summaries.back()});
