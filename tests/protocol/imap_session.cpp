@@ -357,6 +357,8 @@ TEST_CASE("imap session: CATENATE, REPLACE, COMPRESS and UNAUTHENTICATE") {
       {"RFC 9051 §6.4.4: but after IMAP4rev2", "e ENABLE IMAP4rev2\r\ns SELECT x\r\na SEARCH CHARSET UTF-8 ALL\r\n",
        "* ENABLED IMAP4rev2\r\ne OK ENABLE completed\r\n* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na OK Completed\r\n",
        "<select [x]><search and(all)>"},
+      {"RFC 5161 §3.2: all that is asked for, in whatever order", "a ENABLE QRESYNC CONDSTORE\r\nb ENABLE CONDSTORE QRESYNC\r\n",
+       "* ENABLED QRESYNC CONDSTORE\r\na OK ENABLE completed\r\n* ENABLED\r\nb OK ENABLE completed\r\n", ""},
       {"RFC 7162 §3.2.5: before ENABLE", "a SELECT x (QRESYNC (1 2))\r\n", "a BAD QRESYNC is not enabled\r\n", ""},
       {"RFC 9586", "e ENABLE UIDONLY\r\ns SELECT INBOX\r\na FETCH 1 FLAGS\r\n",
        "* ENABLED UIDONLY\r\ne OK ENABLE completed\r\n* 3 EXISTS\r\ns OK [READ-WRITE] Selected\r\na BAD [UIDREQUIRED] Only UIDs are used here\r\n",

@@ -164,6 +164,7 @@ void server_session::run_enable(const enable_command& enable) {
     if (!state) names.append(" ").append(name);
     state = true;
   };
+  bool condstore = condstore_;  // what QRESYNC brings is told where it is asked for, in whatever order
   for (const auto name : enable.capabilities) {
     if (offered.imap4rev2 && is_word(name, "IMAP4REV2")) {
       turn_on(rev2_, "IMAP4rev2");
@@ -172,15 +173,15 @@ void server_session::run_enable(const enable_command& enable) {
       turn_on(utf8_accepted_, "UTF8=ACCEPT");
       out_.set_utf8(true);
     } else if (offered.condstore && is_word(name, "CONDSTORE")) {
-      turn_on(condstore_, "CONDSTORE");
+      turn_on(condstore, "CONDSTORE");
     } else if (offered.qresync && is_word(name, "QRESYNC")) {
       turn_on(qresync_, "QRESYNC");
-      condstore_ = true;
     } else if (offered.uid_only && is_word(name, "UIDONLY")) {
       turn_on(uid_only_, "UIDONLY");
       out_.set_uid_only(true);
     }
   }
+  condstore_ = condstore || qresync_;
   out_.append("* ENABLED");
   out_.append(names);
   out_.crlf();
