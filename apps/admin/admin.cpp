@@ -64,7 +64,7 @@ base::task<std::string> admin::execute(std::string line) {
   if (name == request.end() || !name->is_string()) co_return error("the request has no command");
   const auto found = table().find(name->get<std::string>());
   if (found == table().end()) co_return error("unknown command " + name->get<std::string>());
-  const commands::context with{store_, crypto_, keys_, metrics_, queue_changed_, guard_, nft_, chain_, spam_, index_, indexing_};
+  const commands::context with{store_, crypto_, keys_, metrics_, queue_changed_, guard_, nft_, chain_, spam_, index_, indexing_, tls_};
   try {
     json answer = co_await found->second(with, request);
     answer["ok"] = true;

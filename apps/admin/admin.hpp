@@ -13,6 +13,7 @@
 #include "briefwerk/base/task.hpp"
 #include "briefwerk/delivery/key_ring.hpp"
 #include "briefwerk/filter/chain.hpp"
+#include "briefwerk/net/tls_context.hpp"
 #include "briefwerk/search/service.hpp"
 #include "briefwerk/server/ban_export.hpp"
 #include "briefwerk/server/login_guard.hpp"
@@ -44,6 +45,9 @@ class admin {
     indexing_ = indexing;
   }
 
+  // For `status`. It outlives this; null: there is none.
+  void set_tls(const net::tls_context* tls) { tls_ = tls; }
+
   // One request, one answer; both without line ends. Answers never hold credentials, nor content of messages but for
   // mailbox.export and quarantine.show.
   base::task<std::string> execute(std::string request);
@@ -60,6 +64,7 @@ class admin {
   spam_filter* spam_ = nullptr;
   search::index* index_ = nullptr;
   search::service* indexing_ = nullptr;
+  const net::tls_context* tls_ = nullptr;
 };
 
 }  // namespace briefwerk::apps

@@ -31,6 +31,7 @@ struct context {
   spam_filter* spam;               // null: switched off
   search::index* index;            // null: there is none
   search::service* indexing;       // null: no server runs
+  const net::tls_context* tls;     // null: no server runs, or it has none
 };
 
 // A key of the request; refused where it is missing or of another type.

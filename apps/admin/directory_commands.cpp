@@ -100,15 +100,10 @@ base::task<json> account_add(const context& with, const json& request) {
   value.credentials = credentials_for(with, request);
   value.quota_octets = number_or(request, "quota_octets", 0);
   value.quota_messages = number_or(request, "quota_messages", 0);
-  const store::quota_limits limits{value.quota_octets, value.quota_messages};
   auto added = co_await with.store.directory().add_account(std::move(value));
   const store::account account = take(std::move(added), mail::format_mailbox(wanted));
-  auto made = co_await with.store.mailboxes().create_account(account.id);
+  const auto made = co_await with.store.mailboxes().create_account(account.id);
   check(made, account.login);
-  if (limits.octets || limits.messages) {
-    made = co_await with.store.mailboxes().set_quota(account.id, limits);
-    check(made, account.login);
-  }
   co_return json{{"address", account.login}, {"id", account.id}};
 }
 
@@ -123,11 +118,8 @@ base::task<json> account_change(const context& with, const json& request) {
   }
   value.quota_octets = number_or(request, "quota_octets", value.quota_octets);
   value.quota_messages = number_or(request, "quota_messages", value.quota_messages);
-  const store::quota_limits limits{value.quota_octets, value.quota_messages};
-  const std::string id = value.id, login = value.login;
-  auto done = co_await with.store.directory().update_account(std::move(value));
-  check(done, login);
-  done = co_await with.store.mailboxes().set_quota(id, limits);
+  const std::string login = value.login;
+  const auto done = co_await with.store.directory().update_account(std::move(value));
   check(done, login);
   co_return json{{"address", login}};
 }

@@ -1,3 +1,5 @@
+#include <fmt/chrono.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -106,6 +108,12 @@ base::task<json> status(const context& with, const json&) {
       }
     }
   }
+  json certificates = json::array();
+  if (with.tls) {
+    for (const auto& one : with.tls->certificates()) {
+      certificates.push_back({{"file", one.file}, {"names", one.names}, {"ends", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", one.not_after)}});
+    }
+  }
   auto queued = co_await with.store.queue().size();
   auto accounts = co_await with.store.directory().accounts();
   auto domains = co_await with.store.directory().domains();
@@ -113,6 +121,7 @@ base::task<json> status(const context& with, const json&) {
                  {"queue", take(std::move(queued), "queue")},
                  {"accounts", take(std::move(accounts), "accounts").size()},
                  {"domains", take(std::move(domains), "domains").size()},
+                 {"certificates", std::move(certificates)},
                  {"counters", std::move(counters)},
                  {"latencies", std::move(latencies)}};
 }

@@ -55,6 +55,10 @@ void print_status(const json& status) {
   std::printf("%s, %s domains, %s accounts, %s messages in the queue\n",
               status.at("running").get<bool>() ? "running" : "not running", status.at("domains").dump().c_str(),
               status.at("accounts").dump().c_str(), status.at("queue").dump().c_str());
+  for (const json& one : status.at("certificates")) {
+    std::printf("%s for %s ends at %s\n", one.at("file").get<std::string>().c_str(), cell(one, "names").c_str(),
+                one.at("ends").get<std::string>().c_str());
+  }
   for (const auto& [name, value] : status.at("counters").items()) std::printf("%-40s %s\n", name.c_str(), value.dump().c_str());
   for (const auto& [name, value] : status.at("latencies").items()) {
     std::printf("%-40s %s times, half within %s us, 99 %% within %s us\n", name.c_str(), value.at("count").dump().c_str(),

@@ -57,6 +57,7 @@ using base::log_level;
 namespace {
 
 constexpr std::chrono::hours malware_notice_every{24};
+constexpr std::chrono::days certificate_warning{14};  // certbot and its like renew a month before
 
 // Where the server's room and the delivery room meet.
 class delivered final : public server::message_sink {
@@ -92,6 +93,25 @@ base::task<void> look_after_keys(delivery::key_ring& keys, std::chrono::minutes 
   for (bool going = true; going;) {
     co_await keys.look_after();
     const auto slept = co_await net::sleep_for(every);
+    going = slept.has_value();
+  }
+}
+
+// A renewal that did not come about is told of before mail programs tell it.
+void warn_of_certificates(const net::tls_context& tls, base::log_sink& log) {
+  const auto now = std::chrono::system_clock::now();
+  for (const auto& one : tls.certificates()) {
+    const auto left = std::chrono::floor<std::chrono::days>(one.not_after - now).count();
+    if (left >= certificate_warning.count()) continue;
+    log.log(left < 0 ? log_level::error : log_level::warning, left < 0 ? "tls.certificate_ended" : "tls.certificate_ends",
+            {{"file", one.file}, {"days", left}});
+  }
+}
+
+base::task<void> look_after_certificates(const net::tls_context& tls, base::log_sink& log) {
+  for (bool going = true; going;) {
+    warn_of_certificates(tls, log);
+    const auto slept = co_await net::sleep_for(std::chrono::hours(24));
     going = slept.has_value();
   }
 }
@@ -414,6 +434,7 @@ net::explained<void> daemon::impl::assemble() {
   administration->set_index(index.get(), indexing.get());
   administration->set_guard(guard.get(), to_nft_options(conf));
   administration->set_spam(filters->spam());
+  administration->set_tls(tls.get());
   auto listening = control_server::create(conf.control_path(), *administration, *log);
   if (!listening) return std::unexpected(listening.error());
   control = std::move(*listening);
@@ -542,6 +563,7 @@ void daemon::start() {
   base::spawn((*all.threads)[0], all.filters->check_lists());
   all.log_upkeep = std::make_unique<log_keeper>(all.conf, *all.log, *all.crypto);
   base::spawn((*all.threads)[0], look_after_keys(*all.keys, std::chrono::minutes(all.conf.signing.check_minutes)));
+  if (all.tls) base::spawn((*all.threads)[0], look_after_certificates(*all.tls, *all.log));
   if (all.indexing) all.indexing->start();
   all.upkeep = std::make_unique<maintenance>(*all.store, *all.log, maintenance::options{});
   if (all.guard) {
@@ -566,6 +588,7 @@ void daemon::reload() {
       all.log->log(log_level::error, "tls.reload_failed", {{"reason", done.error().text}});
       return;
     }
+    warn_of_certificates(*all.tls, *all.log);
   }
   all.log->log(log_level::info, "server.reloaded", {});
 }

@@ -495,6 +495,31 @@ def reload():
 
 
 @check
+def a_certificate_that_ends_is_told_of():
+    server = Server(start=False)
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:other.example,IP:127.0.0.1"]
+
+    def certificate(days):
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days), *subject,
+             "-keyout", f"{server.dir}/key.pem", "-out", f"{server.dir}/certificate.pem"])
+    certificate(20)
+    server.start()
+    that("tls.certificate_end" not in server.log(), "a certificate that is good for long")
+    certificate(6)
+    os.kill(server.pid, signal.SIGHUP)
+    wait_for("the warning", lambda: "tls.certificate_ends" in server.log())
+    row = [json.loads(line) for line in server.log().splitlines() if "tls.certificate_ends" in line][0]
+    equal((row["level"], row["days"], row["file"]), ("warning", 5, f"{server.dir}/certificate.pem"))
+    one = server.ask("status")["certificates"][0]
+    equal((one["file"], one["names"]), (f"{server.dir}/certificate.pem", ["localhost", "other.example"]))
+    equal(one["ends"][:10], time.strftime("%Y-%m-%d", time.gmtime(time.time() + 6 * 86400)))
+    that(f"certificate.pem for localhost, other.example ends at {one['ends']}" in server.ctl("status").stdout.decode(), "for people")
+    server.stop()
+    server.start(days=7)
+    wait_for("the error", lambda: "tls.certificate_ended" in server.log())
+
+
+@check
 def graceful_stop():
     server = serve()
     idle = server.imap("alice@example.test")

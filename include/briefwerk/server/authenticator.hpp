@@ -1,7 +1,7 @@
 #pragma once
 
-// Who is this, and may he? One interface for SMTP AUTH, IMAP AUTHENTICATE and LOGIN, and ManageSieve. The standard one,
-// account_authenticator, runs the SASL mechanisms over an account_source; an embedder replaces either.
+// Who is this, and may he? One interface for SMTP AUTH (RFC 4954), IMAP AUTHENTICATE and LOGIN. The standard one,
+// account_authenticator, runs the SASL mechanisms over the accounts of a store::directory; an embedder replaces either.
 
 #include <cstdint>
 #include <functional>

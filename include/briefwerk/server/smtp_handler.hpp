@@ -51,7 +51,8 @@ class smtp_handler {
   // A message that is refused on its way has no message(), its observer just goes.
   virtual std::shared_ptr<filter::message_observer> observe(session_facts&, const smtp_envelope&) { return nullptr; }
 
-  // The transaction is gone without a message: RSET, EHLO, or the end of the session.
+  // The transaction is gone without a message(): RSET, EHLO, the end of the session, or a message that the session itself
+  // refused (too large, a bare LF, no space for it).
   virtual void reset(session_facts&) noexcept {}
   // The session is over, however it ended.
   virtual void quit(session_facts&) noexcept {}

@@ -23,7 +23,8 @@ namespace briefwerk::server {
 
 // What all sessions of one kind share: filled by main(), then not changed. Pointers must outlive the sessions.
 struct smtp_service {
-  protocol::smtp::server_options protocol;  // mechanisms are taken from `authenticator`
+  // smtp_server takes offer_starttls from `tls`, and the mechanisms from `authenticator`; for serve_smtp() they must be set.
+  protocol::smtp::server_options protocol;
   smtp_handler* handler = nullptr;          // required
   const base::crypto* crypto = nullptr;     // required: session ids
   std::shared_ptr<net::tls_context> tls;    // null: STARTTLS is not offered
