@@ -179,6 +179,9 @@ TEST_CASE("NOTIFY: names, subscriptions, what is noted (§5.4 to §5.7)") {
   CHECK(both.watcher.line() == "* METADATA upper /shared/comment");
   both.other.command("SETMETADATA \"\" (/private/vendor/v/a \"z\")");
   CHECK(both.watcher.line() == "* METADATA \"\" /private/vendor/v/a");
+  both.other.command("RENAME upper new/level");  // below a level that comes with it
+  CHECK(both.watcher.line() == "* LIST (\\HasChildren) \"/\" new");
+  CHECK(both.watcher.line() == "* LIST (\\HasChildren) \"/\" new/level (\"OLDNAME\" (upper))");
   CHECK(both.watcher.is_quiet());
   // What this session does is not told to it.
   for (const char* command : {"CREATE mine", "SUBSCRIBE mine", "RENAME mine yours", "SETMETADATA yours (/shared/comment \"x\")",

@@ -288,8 +288,8 @@ void session::tell_changed_names(const names& all, const known_names& before, co
     if (!same && one.id != 0 && (one.events & wire::event_mailbox_name) != 0) {
       // Children of a renamed mailbox are not told.
       const auto above = now.find(parent_of(name));
-      const bool by_parent = !old.empty() && above != now.end() && was_called(above->second) == parent_of(old) &&
-                             was_called(above->second) != above->first;
+      const auto old_above = above == now.end() ? std::string_view() : was_called(above->second);
+      const bool by_parent = !old.empty() && !old_above.empty() && old_above == parent_of(old) && old_above != above->first;
       if (!by_parent) affected(name, old == name ? std::string_view() : old);
     } else if ((one.events & wire::event_subscription) != 0 && (at == before.end() || at->second.subscribed != one.subscribed)) {
       told.emplace(name, "");
