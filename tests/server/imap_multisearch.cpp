@@ -91,6 +91,10 @@ TEST_CASE("ESEARCH: the selected mailbox stays, with its numbers and its saved r
   c.command("ESEARCH IN (selected mailboxes a) RETURN (UPDATE) ALL");
   other.append("INBOX", t::first_message);
   CHECK(has_part(c.command("NOOP"), " ADDTO (0 4)"));
+  // By the name that it has now.
+  c.command("SELECT a");
+  other.command("RENAME a renamed/a");
+  CHECK(has_part(c.command("ESEARCH ALL"), " MAILBOX renamed/a UIDVALIDITY "));
 }
 
 TEST_CASE("ESEARCH: of other users' mailboxes only what may be read (§2.2)") {

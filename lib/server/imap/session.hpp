@@ -298,6 +298,7 @@ class session final : public watcher {
   class visit;
   base::task<void> run(const wire::multisearch_command& command);
   std::string_view why_not(const wire::multisearch_command& command) const noexcept;
+  base::task<void> renew_selected_name();
   base::task<bool> search_selected(const wire::search_command& command, bool& limited_search);
   base::task<void> search_in(const wire::search_command& command, const store::account_id& account,
                              const store::mailbox_info& info, bool& limited_search);
@@ -399,7 +400,7 @@ class session final : public watcher {
   store::mailbox_id selected_ = 0;
   mail::special_use selected_use_ = mail::special_use::none;
   store::account_id owner_;          // of the selected mailbox
-  std::string selected_name_;        // as it was selected
+  std::string selected_name_;        // as it was selected, or by renew_selected_name()
   mail::right_set rights_ = mail::rights::all;  // what the user may do there
   store::snapshot_ptr announced_, latest_;
   std::shared_ptr<store::pending_snapshot> opening_;  // brings both: no command before

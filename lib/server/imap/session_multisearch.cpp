@@ -5,6 +5,7 @@
 #include "briefwerk/base/limits/imap.hpp"
 #include "mailbox_scopes.hpp"
 #include "session.hpp"
+#include "shared_names.hpp"
 
 namespace briefwerk::server::imap {
 
@@ -105,11 +106,24 @@ base::task<void> session::run(const wire::multisearch_command& command) {
   co_await finish(condition::ok, limited_search ? codes::limit : std::string_view(), "Searched", true, true);
 }
 
+// It may have been renamed since.
+base::task<void> session::renew_selected_name() {
+  const auto shared = owner_ == account_ ? std::nullopt : parse_shared_name(selected_name_);
+  std::string name(shared ? shared->mailbox : std::string_view(selected_name_));
+  const auto known = co_await mail().find(owner_, std::move(name));
+  if (known && known->id == selected_) co_return;
+  const auto all = co_await mail().list(owner_);
+  if (!all) co_return;
+  const auto now = std::ranges::find(*all, selected_, &store::mailbox_info::id);
+  if (now != all->end()) selected_name_ = shared ? make_shared_name(shared->login, now->name) : now->name;
+}
+
 base::task<bool> session::search_selected(const wire::search_command& command, bool& limited_search) {
   search_result found;
   const bool alive = co_await begin_search(command.program, false, found);
   if (!alive) co_return false;
   limited_search = limited_search || found.lowest != 0;
+  co_await renew_selected_name();
   if (!found.hits.empty() || (command.returns & wire::return_save) != 0)
     write_search_result(command, found, selected_name_);
   if ((command.returns & wire::return_update) != 0) open_context(command, found.hits);
