@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -125,7 +126,27 @@ base::task<std::string> local_delivery::junk_mailbox(std::string account) {
   co_return std::string("Junk");
 }
 
-base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& envelope, inbound_message message) {
+// RFC 5321 §4.5.1: <postmaster> is the postmaster of the first domain that has one; from here on he has an address.
+base::task<void> local_delivery::give_domain(mail::mailbox_address& bare) {
+  const auto all = co_await accounts_.domains();
+  if (!all) co_return;
+  for (const store::domain& one : *all) {
+    mail::mailbox_address whole{bare.local, one.name};
+    const auto found = co_await accounts_.resolve(whole);
+    if (!found || found->what != store::resolution::kind::local) continue;
+    bare = std::move(whole);
+    co_return;
+  }
+}
+
+base::task<base::status> local_delivery::deliver(const mail::smtp_envelope& given, inbound_message message) {
+  std::optional<mail::smtp_envelope> completed;
+  for (std::size_t i = 0; i < given.recipients.size(); ++i) {
+    if (!given.recipients[i].address.domain.empty()) continue;
+    if (!completed) completed = given;
+    co_await give_domain(completed->recipients[i].address);
+  }
+  const mail::smtp_envelope& envelope = completed ? *completed : given;
   const auto now = std::chrono::floor<std::chrono::seconds>(time_.now()).time_since_epoch().count();
   if (!message.held.empty()) {
     const auto kept = co_await hold(envelope, message);

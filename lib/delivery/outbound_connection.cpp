@@ -132,6 +132,7 @@ std::chrono::milliseconds outbound_connection::patience() {
 
 base::task<bool> outbound_connection::handshake() {
   net::tls_context* const context = options_.tls == hop_tls::verified ? options_.verified : options_.recorded;
+  stream_.set_deadline(options_.deadline);
   base::status done = base::fail(base::errc::unsupported);
   if (context) done = co_await stream_.start_tls_client(*context, hop_.host);
   if (!done) {

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "briefwerk/base/random_id.hpp"
+#include "briefwerk/mail/charset.hpp"
 #include "briefwerk/mail/date.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "briefwerk/mail/smtp_envelope.hpp"
@@ -48,10 +49,26 @@ std::string status_of(const store::queue_recipient& recipient, report_action act
   }
 }
 
-// A peer's text in a report: one line, printable.
-std::string one_line(std::string_view text) {
+// Octets of the character that `text` begins with; 0 where it begins with none of UTF-8.
+std::size_t character_size(std::string_view text) {
+  for (std::size_t size = 1; size <= std::min<std::size_t>(text.size(), 4); ++size) {
+    if (mail::is_valid_utf8(text.substr(0, size))) return size;
+  }
+  return 0;
+}
+
+// A peer's text in a report: one line, printable, in the charset of the part that it goes into.
+std::string one_line(std::string_view text, bool utf8) {
   std::string clean;
-  for (const char c : text.substr(0, 500)) clean += static_cast<unsigned char>(c) < ' ' || c == 127 ? ' ' : c;
+  text = text.substr(0, 500);
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    const auto octet = static_cast<unsigned char>(text.front());
+    if (octet < ' ' || octet == 127) clean += ' ';
+    else if (size == 0 || (size > 1 && !utf8)) clean.append(std::max<std::size_t>(size, 1), '?');
+    else clean += text.substr(0, size);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
   return clean;
 }
 
@@ -60,10 +77,10 @@ std::string address_type(std::string_view address) {
 }
 
 void append_delivery_status(std::string& out, const store::queue_item& item,
-                            std::span<const reported_recipient> recipients, std::string_view hostname) {
+                            std::span<const reported_recipient> recipients, std::string_view hostname, bool utf8) {
   if (!item.envelope_id.empty()) {
     const auto plain = smtp::decode_xtext(item.envelope_id);
-    mail::write_header_field(out, "Original-Envelope-Id", plain ? one_line(*plain) : item.envelope_id);
+    mail::write_header_field(out, "Original-Envelope-Id", plain ? one_line(*plain, utf8) : item.envelope_id);
   }
   mail::write_header_field(out, "Reporting-MTA", "dns; " + std::string(hostname));
   mail::write_header_field(out, "Arrival-Date", date_of(std::chrono::sys_seconds(std::chrono::seconds(item.arrived))));
@@ -71,17 +88,16 @@ void append_delivery_status(std::string& out, const store::queue_item& item,
     const store::queue_recipient& who = *one.recipient;
     out += "\r\n";
     if (const auto semicolon = who.original_recipient.find(';'); semicolon != std::string::npos) {
-      const auto plain = smtp::decode_xtext(std::string_view(who.original_recipient).substr(semicolon + 1));
-      if (plain) {
-        mail::write_header_field(out, "Original-Recipient",
-                                 who.original_recipient.substr(0, semicolon) + ";" + one_line(*plain));
-      }
+      // RFC 6533 §3: of the type utf-8 it may have come as it is.
+      const std::string given = who.original_recipient.substr(semicolon + 1);
+      mail::write_header_field(out, "Original-Recipient", who.original_recipient.substr(0, semicolon) + ";" +
+                                                              one_line(smtp::decode_xtext(given).value_or(given), utf8));
     }
     mail::write_header_field(out, "Final-Recipient", address_type(who.address));
     mail::write_header_field(out, "Action", std::string(action_name(one.action)));
     mail::write_header_field(out, "Status", status_of(who, one.action));
-    if (!who.last_host.empty()) mail::write_header_field(out, "Remote-MTA", "dns; " + one_line(who.last_host));
-    if (!who.last_reply.empty()) mail::write_header_field(out, "Diagnostic-Code", "smtp; " + one_line(who.last_reply));
+    if (!who.last_host.empty()) mail::write_header_field(out, "Remote-MTA", "dns; " + one_line(who.last_host, utf8));
+    if (!who.last_reply.empty()) mail::write_header_field(out, "Diagnostic-Code", "smtp; " + one_line(who.last_reply, utf8));
   }
 }
 
@@ -104,11 +120,11 @@ void append_explanation(std::string& out, std::span<const reported_recipient> re
       case report_action::delivered: out += "Your message was delivered to\r\n"; break;
       case report_action::relayed: out += "Your message was passed on to a server that sends no reports\r\n"; break;
     }
-    out += "    <" + one_line(one.recipient->address) + ">\r\n";
+    out += "    <" + one_line(one.recipient->address, true) + ">\r\n";
     if (!one.recipient->last_reply.empty()) {
       out += one.recipient->last_host.empty() ? "The reason:\r\n    "
-                                              : "The answer of " + one_line(one.recipient->last_host) + ":\r\n    ";
-      out += one_line(one.recipient->last_reply) + "\r\n";
+                                              : "The answer of " + one_line(one.recipient->last_host, true) + ":\r\n    ";
+      out += one_line(one.recipient->last_reply, true) + "\r\n";
     }
     out += "\r\n";
   }
@@ -164,7 +180,9 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   const bool failed = std::ranges::any_of(recipients, [](const auto& r) { return r.action == report_action::failed; });
   const report_action worst = failed ? report_action::failed : recipients.front().action;
   const bool utf8 = !is_ascii(item.sender) ||
-                    std::ranges::any_of(recipients, [](const auto& r) { return !is_ascii(r.recipient->address); });
+                    std::ranges::any_of(recipients, [](const auto& r) {
+                      return !is_ascii(r.recipient->address) || !is_ascii(r.recipient->original_recipient);
+                    });
   // Octets above 127 anywhere, RFC 2045 §6.4: every part that contains them says so.
   const std::string_view eight_bit = "Content-Transfer-Encoding: 8bit\r\n";
   const std::string boundary = "=_" + base::random_id(crypto);
@@ -192,7 +210,7 @@ std::string make_report(const store::queue_item& item, std::span<const reported_
   out += "--" + boundary + "\r\nContent-Type: message/" + (utf8 ? "global-delivery-status" : "delivery-status") + "\r\n";
   if (utf8) out += eight_bit;
   out += "\r\n";
-  append_delivery_status(out, item, recipients, hostname);
+  append_delivery_status(out, item, recipients, hostname, utf8);
   out += "\r\n--" + boundary + "\r\nContent-Type: ";
   const std::string returned = full ? std::string(message) : as_text(message.substr(0, std::min(reader.position(), returned_at_most)));
   if (full) out += item.smtputf8 ? "message/global\r\n" : "message/rfc822\r\n";

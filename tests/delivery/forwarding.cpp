@@ -46,7 +46,10 @@ struct host {
     local_delivery where(addresses, store->mailboxes(), time, {.hostname = "mx.test", .forwards = std::move(how)});
     mail::smtp_envelope envelope;
     if (!from.empty()) envelope.sender = address(from);
-    for (const auto& one : to) envelope.recipients.push_back({address(one), {}, 0});
+    for (const auto& one : to) {
+      const bool bare = one.find('@') == std::string::npos;
+      envelope.recipients.push_back({bare ? mail::mailbox_address{one, {}} : address(one), {}, 0});
+    }
     const std::string text = "Return-Path: <" + std::string(from) + ">\r\nSubject: x\r\n\r\nHello\r\n";
     REQUIRE(sync_wait(where.deliver(envelope, {.octets = text, .junk = false, .account = account})));
     auto queued = sync_wait(store->queue().list("", 100));
@@ -87,6 +90,24 @@ TEST_CASE("forwarding: the sender becomes one of the alias's domain") {
   CHECK(bounced[0].recipients.at(0).address == "bob@sender.test");
   here.time.advance(std::chrono::days(30));
   CHECK(here.resolve(sender).what == store::resolution::kind::unknown_user);
+}
+
+TEST_CASE("forwarding: <postmaster> is an address of the domain that has one, RFC 5321 §4.5.1") {
+  host here;
+  const forwarding how{.rewriting = &here.rewriting, .domain = {}};
+  REQUIRE(sync_wait(here.store->directory().put_alias({"postmaster@example.org", {"far@elsewhere.test"}})));
+  const auto queued = here.send("bob@sender.test", {"Postmaster"}, how);
+  REQUIRE(queued.size() == 1);
+  CHECK(queued[0].sender.ends_with("=sender.test=bob@example.org"));
+  // In quarantine as well, from where it goes on by this address.
+  local_delivery where(here.addresses, here.store->mailboxes(), here.time, {.hostname = "mx.test"});
+  mail::smtp_envelope envelope;
+  envelope.recipients.push_back({mail::mailbox_address{"Postmaster", {}}, {}, 0});
+  REQUIRE(sync_wait(where.deliver(envelope, {.octets = "Subject: x\r\n\r\n", .junk = false, .account = {}, .held = "why"})));
+  const auto held = sync_wait(here.store->queue().list("", 100));
+  REQUIRE(held);
+  REQUIRE(held->size() == 1);
+  CHECK(held->at(0).recipients.at(0).address == "Postmaster@example.org");
 }
 
 TEST_CASE("forwarding: senders that stay") {

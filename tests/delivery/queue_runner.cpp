@@ -720,3 +720,38 @@ TEST_CASE("queue: a binary message is not returned inside its report, which woul
   CHECK(contains(told.body(2), "Subject: to be reported"));
   CHECK_FALSE(contains(told.body(2), "zero"));
 }
+
+TEST_CASE("queue: what a report quotes keeps its parts in the charset that they have, RFC 3464 §2, RFC 6533 §3") {
+  sender_host host;
+  store::queue_item item = host.item({"bob@elsewhere.test"});
+  store::queue_recipient& who = item.recipients.front();
+  const auto report = [&] {
+    const delivery::reported_recipient about{&who, delivery::report_action::failed};
+    return dsn(delivery::make_report(item, {&about, 1}, stored_message, "out.test", host.time.now(), the_crypto()));
+  };
+  SUBCASE("a reply and an ORCPT in another charset") {
+    who.last_reply = "550 5.1.1 Empf\xe4nger f\xc3\xbcr immer unbekannt";
+    who.original_recipient = "rfc822;+C3x+0D+0AX:+20y";
+    const dsn told = report();
+    CHECK(told.tree.is(*told.parts[1], "message", "delivery-status"));
+    CHECK(std::ranges::all_of(told.body(1), [](char c) { return static_cast<unsigned char>(c) < 128; }));
+    CHECK(told.status(1, "Diagnostic-Code") == "smtp; 550 5.1.1 Empf?nger f??r immer unbekannt");
+    CHECK(told.status(1, "Original-Recipient") == "rfc822;?x  X: y");
+    CHECK(contains(told.body(0), "Empf?nger f\xc3\xbcr immer"));  // its charset is UTF-8
+  }
+  SUBCASE("an address in UTF-8") {
+    who.address = "j\xc3\xb6rg@elsewhere.test";
+    who.last_reply = "550 5.1.1 Empf\xe4nger f\xc3\xbcr immer unbekannt";
+    who.original_recipient = "utf-8;j\xc3\xb6rg@elsewhere.test";
+    const dsn told = report();
+    CHECK(told.tree.is(*told.parts[1], "message", "global-delivery-status"));
+    CHECK(told.status(1, "Original-Recipient") == who.original_recipient);
+    CHECK(told.status(1, "Diagnostic-Code") == "smtp; 550 5.1.1 Empf?nger f\xc3\xbcr immer unbekannt");
+  }
+  SUBCASE("an ORCPT in UTF-8 alone") {
+    who.original_recipient = "utf-8;j\xc3\xb6rg@elsewhere.test";
+    const dsn told = report();
+    CHECK(told.tree.is(*told.parts[1], "message", "global-delivery-status"));
+    CHECK(told.status(1, "Original-Recipient") == who.original_recipient);
+  }
+}

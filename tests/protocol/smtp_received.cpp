@@ -27,6 +27,12 @@ TEST_CASE("RFC 5321 §4.4: Received") {
   CHECK(out == "Received: from a???b?c??d ([IPv6:2001:db8::1])\r\n\tby mx.example with ESMTP;\r\n\tD\r\n");
 }
 
+TEST_CASE("RFC 5321 §4.1.1.1: a greeting that is no domain puts no octet above 127 into the header") {
+  std::string out;
+  append_received(out, {.hello = "a\xff\xc3\xa4", .client_address = "[192.0.2.1]", .by = "mx.example", .date = "D"});
+  CHECK(out == "Received: from a??? ([192.0.2.1])\r\n\tby mx.example with ESMTP;\r\n\tD\r\n");
+}
+
 TEST_CASE("RFC 3848, RFC 6531 §4.3: with") {
   struct row {
     const char* why;

@@ -57,6 +57,7 @@ class local_delivery {
  private:
   struct plan;
   base::task<base::status> resolve(const mail::smtp_envelope& envelope, plan& into);
+  base::task<void> give_domain(mail::mailbox_address& bare);
   base::task<void> add_forwards(const mail::envelope_recipient& via, const std::vector<std::string>& addresses, plan& into);
   base::task<std::string> junk_mailbox(std::string account);
   base::task<base::status> hold(const mail::smtp_envelope& envelope, const inbound_message& message);

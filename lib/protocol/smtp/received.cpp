@@ -6,10 +6,11 @@ namespace briefwerk::protocol::smtp {
 namespace {
 
 // Octets that could end the field, open or close a comment, or hide something, become "?". In comments and names alike.
-void append_clean(std::string& out, std::string_view text) {
+// Of what the client says, those above 127 as well: it says it before it can ask for SMTPUTF8.
+void append_clean(std::string& out, std::string_view text, bool ascii = false) {
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
-    const bool plain = octet > 32 && octet != 127 && c != '(' && c != ')' && c != '\\' && c != '"' && c != ';' && c != '<' && c != '>';
+    const bool plain = octet > 32 && !(ascii && octet > 127) && octet != 127 && c != '(' && c != ')' && c != '\\' && c != '"' && c != ';' && c != '<' && c != '>';
     out.push_back(plain ? c : '?');
   }
 }
@@ -48,10 +49,10 @@ transmission transmission_of(const server_session& session) noexcept {
 //   From-domain = "FROM" FWS Extended-Domain        Extended-Domain = Domain FWS "(" TCP-info ")"
 void append_received(std::string& out, const received_field& field) {
   out.append("Received: from ");
-  append_clean(out, field.hello.empty() ? std::string_view("unknown") : field.hello);
+  append_clean(out, field.hello.empty() ? std::string_view("unknown") : field.hello, true);
   if (!field.client_address.empty() || !field.client_name.empty()) {
     out.append(" (");
-    append_clean(out, field.client_name);
+    append_clean(out, field.client_name, true);
     if (!field.client_name.empty() && !field.client_address.empty()) out.push_back(' ');
     append_clean(out, field.client_address);
     out.push_back(')');
