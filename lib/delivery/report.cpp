@@ -35,12 +35,14 @@ bool is_ascii(std::string_view text) {
 
 std::string date_of(std::chrono::sys_seconds when) { return mail::format_date({when, 0}); }
 
-// RFC 3464 §2.3.4: the enhanced code of the last reply, or the class that the action implies.
+// RFC 3464 §2.3.4: the enhanced code of the last reply, where both are of one class (RFC 2034 §4), or the class that the
+// action implies.
 std::string status_of(const store::queue_recipient& recipient, report_action action) {
   const std::string_view reply = recipient.last_reply;
   std::size_t length = 0;
   if (reply.size() > 4) {
-    if (const auto code = smtp::enhanced_code::parse_prefix(reply.substr(4), length)) return code->to_string();
+    const auto code = smtp::enhanced_code::parse_prefix(reply.substr(4), length);
+    if (code && code->category == reply[0] - '0') return code->to_string();
   }
   switch (action) {
     case report_action::failed: return "5.0.0";

@@ -748,6 +748,10 @@ TEST_CASE("queue: what a report quotes keeps its parts in the charset that they 
     CHECK(told.status(1, "Original-Recipient") == who.original_recipient);
     CHECK(told.status(1, "Diagnostic-Code") == "smtp; 550 5.1.1 Empf?nger f\xc3\xbcr immer unbekannt");
   }
+  SUBCASE("an enhanced code of another class than the reply's") {
+    who.last_reply = "550 4.1.1 It never will";
+    CHECK(report().status(1, "Status") == "5.0.0");
+  }
   SUBCASE("an ORCPT in UTF-8 alone") {
     who.original_recipient = "utf-8;j\xc3\xb6rg@elsewhere.test";
     const dsn told = report();
