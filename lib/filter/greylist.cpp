@@ -81,6 +81,7 @@ std::chrono::seconds greylist::wait_of(const state_key& triplet, bool trial) {
       r.first = time;
       r.expires = time + options_.window.count();
     }
+    r.first = std::min(r.first, time);  // the clock was set back
     const std::int64_t left = r.passed ? 0 : r.first + options_.delay.count() - time;
     if (left > 0) return std::chrono::seconds(left);
     r.passed = 1;

@@ -72,6 +72,7 @@ std::optional<std::chrono::seconds> rate::take_one(std::size_t rule, std::string
   const std::int64_t exact = time_.now().time_since_epoch().count() * 1000;
   const std::int64_t time = exact / second;
   const auto draw = [&](record& r) -> std::optional<std::chrono::seconds> {
+    if (r.when > exact + whole) r.when = exact;  // further ahead than a bucket can be: the clock was set back
     const std::int64_t full = std::max(r.when, exact) + step;
     const std::int64_t over = full - exact - whole;
     // A step that does not divide the whole leaves a rest, which is nobody's token.

@@ -73,6 +73,15 @@ TEST_CASE("greylist: the first mail waits, with the seconds to wait, the next on
   CHECK(!h.waits("192.0.2.1", "a@far.test", "b@here.test"));
 }
 
+TEST_CASE("greylist: a clock that is set back makes nobody wait until its old time comes again") {
+  host h;
+  CHECK(h.waits("192.0.2.1", "a@far.test", "b@here.test"));
+  h.time.advance(-48h);
+  CHECK(h.send("192.0.2.1", "a@far.test", "b@here.test").text.find("300 seconds") != std::string::npos);
+  h.time.advance(301s);
+  CHECK(!h.waits("192.0.2.1", "a@far.test", "b@here.test"));
+}
+
 TEST_CASE("greylist: what makes a triplet") {
   struct row {
     const char* why;

@@ -70,6 +70,14 @@ TEST_CASE("rate: a bucket empties at once and fills steadily") {
   CHECK(h.send(h.from("192.0.2.1"), "a@x.test", {"b@y.test"}).what == action::defer);
 }
 
+TEST_CASE("rate: a clock that is set back leaves no bucket empty until its old time comes again") {
+  host h({.rules = {{.by = rate_key::address, .of = rate_unit::messages, .count = 3, .in = 60s}}});
+  CHECK(h.send(h.from("192.0.2.1"), "a@x.test", {"b@y.test"}).what == action::accept);
+  h.time.advance(-48h);
+  for (int i = 0; i < 3; ++i) CHECK(h.send(h.from("192.0.2.1"), "a@x.test", {"b@y.test"}).what == action::accept);
+  CHECK(h.send(h.from("192.0.2.1"), "a@x.test", {"b@y.test"}).text == "Too many messages, please try again in 20 seconds");
+}
+
 TEST_CASE("rate: what the rules count by") {
   struct row {
     const char* why;
