@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "apps/admin/commands.hpp"
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/mail/flags.hpp"

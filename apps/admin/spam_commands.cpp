@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "apps/admin/commands.hpp"
 #include "apps/filter/spam_filter.hpp"
 #include "briefwerk/base/clock.hpp"

@@ -4,6 +4,7 @@
 #include "apps/briefwerkctl/authentication_commands.hpp"
 #include "apps/briefwerkctl/domain_records.hpp"
 #include "apps/briefwerkctl/lookups.hpp"
+#include "briefwerk/base/dns_type_name.hpp"
 #include "briefwerk/crypto/boringssl.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/header.hpp"
@@ -98,7 +99,7 @@ class checker {
 
 json row_of(const zone_record& record) {
   return {
-      {"name", record.name}, {"type", type_name(record.type)}, {"value", record.value}, {"purpose", record.purpose}};
+      {"name", record.name}, {"type", base::dns_type_name(record.type)}, {"value", record.value}, {"purpose", record.purpose}};
 }
 
 void print_zone(const domain_records& all) {

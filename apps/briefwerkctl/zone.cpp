@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "briefwerk/base/dns_type_name.hpp"
 #include "briefwerk/base/encoding.hpp"
 
 namespace briefwerk::apps::ctl {
@@ -45,31 +46,9 @@ struct as_value {
 
 }  // namespace
 
-std::string_view type_name(base::dns_type type) noexcept {
-  switch (type) {
-    case base::dns_type::a:
-      return "A";
-    case base::dns_type::cname:
-      return "CNAME";
-    case base::dns_type::ptr:
-      return "PTR";
-    case base::dns_type::mx:
-      return "MX";
-    case base::dns_type::txt:
-      return "TXT";
-    case base::dns_type::aaaa:
-      return "AAAA";
-    case base::dns_type::srv:
-      return "SRV";
-    case base::dns_type::tlsa:
-      return "TLSA";
-  }
-  return "TXT";
-}
-
 std::string zone_line(const zone_record& record) {
   const bool is_text = record.type == base::dns_type::txt;
-  return with_dot(record.name) + " 3600 IN " + std::string(type_name(record.type)) + " " +
+  return with_dot(record.name) + " 3600 IN " + std::string(base::dns_type_name(record.type)) + " " +
          (is_text ? in_quotes(record.value) : record.value) + "\n";
 }
 

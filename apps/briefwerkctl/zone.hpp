@@ -17,7 +17,6 @@ struct zone_record {
   std::string purpose;  // for people: "mail server", "SPF"
 };
 
-std::string_view type_name(base::dns_type type) noexcept;
 // "name. 3600 IN TXT …" and a line end. Long texts become several strings (RFC 1035 §3.3.14: 255 octets each).
 std::string zone_line(const zone_record& record);
 // An answer's record in the form of zone_record::value.

@@ -13,7 +13,6 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <initializer_list>
 #include <thread>
 
 #include "apps/scand/account.hpp"

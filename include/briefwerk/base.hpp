@@ -5,6 +5,7 @@
 #include "briefwerk/base/checksum.hpp"
 #include "briefwerk/base/clock.hpp"
 #include "briefwerk/base/crypto.hpp"
+#include "briefwerk/base/dns_type_name.hpp"
 #include "briefwerk/base/encoding.hpp"
 #include "briefwerk/base/ip.hpp"
 #include "briefwerk/base/limits.hpp"

@@ -1,7 +1,6 @@
 #include "briefwerk/delivery/key_ring.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <thread>
 #include <utility>
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "briefwerk/base/limits.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "mail/ascii.hpp"

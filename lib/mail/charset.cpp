@@ -6,7 +6,6 @@
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
 
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <memory>

@@ -1,7 +1,6 @@
 #include "briefwerk/mail/date.hpp"
 
 #include <array>
-#include <optional>
 
 #include "mail/ascii.hpp"
 

@@ -1,6 +1,5 @@
 #include "briefwerk/mail/envelope.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "briefwerk/mail/address.hpp"

@@ -1,6 +1,5 @@
 #include "mail/preview.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 #include "briefwerk/mail/charset.hpp"

@@ -1,7 +1,5 @@
 #include "briefwerk/mail/summary.hpp"
 
-#include <algorithm>
-
 #include "briefwerk/base/varint.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/mail/body_structure.hpp"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "briefwerk/base/limits.hpp"
 #include "briefwerk/base/limits/mailauth.hpp"

@@ -6,7 +6,6 @@
 //         result; number of spf and for each domain, scope, result
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "briefwerk/mail/charset.hpp"

@@ -1,6 +1,5 @@
 #include "briefwerk/mailauth/dmarc_collector.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 

@@ -1,7 +1,6 @@
 // Aggregate reports out of what they were sent in.
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 

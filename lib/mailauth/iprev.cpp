@@ -1,7 +1,6 @@
 #include "briefwerk/mailauth/iprev.hpp"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 #include <variant>
 

@@ -2,32 +2,11 @@
 
 #include <variant>
 
+#include "briefwerk/base/dns_type_name.hpp"
 #include "mailauth/printable.hpp"
 
 namespace briefwerk::mailauth {
 namespace {
-
-std::string_view type_name(base::dns_type type) noexcept {
-  switch (type) {
-    case base::dns_type::a:
-      return "A";
-    case base::dns_type::cname:
-      return "CNAME";
-    case base::dns_type::ptr:
-      return "PTR";
-    case base::dns_type::mx:
-      return "MX";
-    case base::dns_type::txt:
-      return "TXT";
-    case base::dns_type::aaaa:
-      return "AAAA";
-    case base::dns_type::srv:
-      return "SRV";
-    case base::dns_type::tlsa:
-      return "TLSA";
-  }
-  return "?";
-}
 
 struct record_text {
   std::string operator()(const base::ip_address& address) const { return address.to_string(); }
@@ -51,7 +30,7 @@ void tracer::write(std::string_view what, std::string text) const {
 }
 
 std::string describe_answer(std::string_view name, base::dns_type type, const base::dns_answer& answer) {
-  std::string out(type_name(type));
+  std::string out(base::dns_type_name(type));
   out += ' ';
   out += name;
   if (!answer.canonical_name.empty() && answer.canonical_name != name)

@@ -8,7 +8,6 @@
 #include <openssl/x509v3.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "net/tls_state.hpp"

@@ -1,6 +1,5 @@
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "net/tls_state.hpp"

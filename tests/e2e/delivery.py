@@ -7,12 +7,11 @@ import email
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 
-from harness import (Server, Skipped, _die_with_parent, bodies, check, equal, free_ports, main, message, need, that, wait_for,
-                     wait_for_mail)
+from harness import (Server, Skipped, bodies, check, equal, main, message, that, wait_for, wait_for_mail)
+from names import Authority
 
 NET = f"127.{64 + os.getpid() // 250 % 128}.{os.getpid() % 250 + 1}"
 A, B, SOURCE = f"{NET}.2", f"{NET}.3", f"{NET}.9"
@@ -32,12 +31,10 @@ def may_bind_25():
 ROOT = may_bind_25()
 
 
-class Names:
+class Names(Authority):
     """nsd with the zone test."""
 
     def __init__(self, folder):
-        need("nsd")
-        self.port = free_ports(1)[0]
         with open(folder + "/zone", "w") as f:
             f.write(f"""$ORIGIN test.
 $TTL 60
@@ -57,28 +54,7 @@ inside MX 10 host.inside
 host.inside A 127.0.0.1
 host.inside A 127.9.9.9
 """)
-        with open(folder + "/nsd.conf", "w") as f:
-            f.write(f'server:\n  ip-address: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  zonesdir: "{folder}"\n'
-                    f'  pidfile: "{folder}/nsd.pid"\n  database: ""\n  xfrdfile: "{folder}/xfrd"\n  zonelistfile: "{folder}/zones"\n'
-                    f'  logfile: "{folder}/nsd.log"\n  server-count: 1\nremote-control:\n  control-enable: no\n'
-                    f'zone:\n  name: test\n  zonefile: zone\n')
-        self.process = subprocess.Popen(["/usr/sbin/nsd", "-d", "-c", folder + "/nsd.conf"], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-        query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01b\x04test\x00\x00\x0f\x00\x01"
-
-        def answers():
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                s.settimeout(0.2)
-                try:
-                    s.sendto(query, ("127.0.0.1", self.port))
-                    return s.recv(512)[7] > 0
-                except OSError:
-                    return False
-        wait_for("nsd", answers)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
+        super().__init__(folder, {"test": "zone"})
 
 
 class Pair:

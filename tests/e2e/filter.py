@@ -7,13 +7,12 @@ import json
 import os
 import smtplib
 import socket
-import subprocess
 import tempfile
 import time
 import zipfile
 
-from harness import (BIN, Server, _die_with_parent, bodies, check, equal, free_ports, main, message, need, run, that,
-                     on_one_day, wait_for, wait_for_mail)
+from harness import (BIN, Server, bodies, check, equal, main, message, run, that, on_one_day, wait_for, wait_for_mail)
+from names import Authority
 
 CLEAN, LISTED, SCORED, TRUSTED, OTHER = "127.9.1.1", "127.9.2.1", "127.9.3.1", "127.9.4.1", "127.9.5.1"
 
@@ -22,13 +21,11 @@ def reverse(address):
     return ".".join(reversed(address.split(".")))
 
 
-class Lists:
+class Lists(Authority):
     """nsd with the zone test, full of lists."""
 
     def __init__(self):
-        need("nsd")
         self.dir = tempfile.mkdtemp(prefix="briefwerk-e2e-lists-")
-        self.port = free_ports(1)[0]
         with open(self.dir + "/zone", "w") as f:
             f.write(f"""$ORIGIN test.
 $TTL 60
@@ -49,28 +46,7 @@ test.domains A 127.0.1.2
 shop.example.domains A 127.0.1.2
 bad.example.domains A 127.0.1.2
 """)
-        with open(self.dir + "/nsd.conf", "w") as f:
-            f.write(f'server:\n  ip-address: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  zonesdir: "{self.dir}"\n'
-                    f'  pidfile: "{self.dir}/nsd.pid"\n  database: ""\n  xfrdfile: "{self.dir}/xfrd"\n  zonelistfile: "{self.dir}/zones"\n'
-                    f'  logfile: "{self.dir}/nsd.log"\n  server-count: 1\nremote-control:\n  control-enable: no\n'
-                    f'zone:\n  name: test\n  zonefile: zone\n')
-        self.process = subprocess.Popen(["/usr/sbin/nsd", "-d", "-c", self.dir + "/nsd.conf"], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-        query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02ns\x04test\x00\x00\x01\x00\x01"
-
-        def answers():
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                s.settimeout(0.2)
-                try:
-                    s.sendto(query, ("127.0.0.1", self.port))
-                    return s.recv(512)[7] > 0
-                except OSError:
-                    return False
-        wait_for("nsd", answers)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
+        super().__init__(self.dir, {"test": "zone"})
 
 
 def server(chain, names=None, **more):

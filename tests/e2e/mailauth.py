@@ -156,12 +156,12 @@ def incoming_mail_is_judged():
         equal(tree.get_all("X-Spam-Flag"), ["YES"])
 
         # DNS is away: nothing is lost, and nothing called spam for it.
-        net.names.stop_authority()
+        net.names.authority.stop()
         deliver_from(BAD, server, "x@good.test", "bob@b.test", message("x@good.test", "bob@b.test", "no DNS"))
         found = mail_in(server, "bob@b.test", "Subject: no DNS")
         equal(len(found), 1, "mail without DNS")
         that("spf=temperror" in results_of(found[0]), results_of(found[0]))
-        net.names.start_authority()
+        net.names.authority.start()
 
 
 @check

@@ -1,6 +1,4 @@
 """A DNS of our own on loopback: nsd with the zone test. and the reverse zone of 127/8, and unbound in front of it."""
-import os
-import signal
 import socket
 import struct
 import subprocess
@@ -16,21 +14,49 @@ def _query(name, kind):
     return head + labels + b"\0" + struct.pack(">HH", kind, 1)
 
 
+def answers(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.3)
+        try:
+            s.sendto(_query("ns.test", 1), ("127.0.0.1", port))
+            return s.recv(512)[7] > 0
+        except OSError:
+            return False
+
+
+class Authority:
+    """nsd with `zones`: name -> its file in `folder`. The zone test, with an address of ns.test, is among them."""
+
+    def __init__(self, folder, zones):
+        need("nsd")
+        self.port, self.folder = free_ports(1)[0], folder
+        with open(folder + "/nsd.conf", "w") as f:
+            f.write(f'server:\n  ip-address: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  zonesdir: "{folder}"\n'
+                    f'  pidfile: "{folder}/nsd.pid"\n  database: ""\n  xfrdfile: "{folder}/xfrd"\n  zonelistfile: "{folder}/zones"\n'
+                    f'  logfile: "{folder}/nsd.log"\n  server-count: 1\nremote-control:\n  control-enable: no\n'
+                    + "".join(f"zone:\n  name: {name}\n  zonefile: {file}\n" for name, file in zones.items()))
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["/usr/sbin/nsd", "-d", "-c", self.folder + "/nsd.conf"], stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+        wait_for("nsd", lambda: answers(self.port))
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+
+
 class Names:
     """`test`: lines of the zone; `reverse`: address -> name. Nothing may be kept in a cache: every TTL of ours is 0."""
 
     def __init__(self, folder, test="", reverse=None):
-        need("nsd")
         need("unbound")
         self.folder, self.test, self.reverse = folder, test, reverse or {}
-        self.authority_port, self.port = free_ports(2)
-        self.nsd = self.unbound = None
+        self.port = free_ports(1)[0]
         self.write()
-        with open(folder + "/nsd.conf", "w") as f:
-            f.write(f'server:\n  ip-address: 127.0.0.1@{self.authority_port}\n  username: ""\n  chroot: ""\n  zonesdir: "{folder}"\n'
-                    f'  pidfile: "{folder}/nsd.pid"\n  database: ""\n  xfrdfile: "{folder}/xfrd"\n  zonelistfile: "{folder}/zones"\n'
-                    f'  logfile: "{folder}/nsd.log"\n  server-count: 1\nremote-control:\n  control-enable: no\n'
-                    f'zone:\n  name: test\n  zonefile: zone\nzone:\n  name: 127.in-addr.arpa\n  zonefile: reverse\n')
+        self.authority = Authority(folder, {"test": "zone", "127.in-addr.arpa": "reverse"})
         with open(folder + "/unbound.conf", "w") as f:
             f.write(f'server:\n  interface: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  directory: "{folder}"\n'
                     f'  pidfile: "{folder}/unbound.pid"\n  use-syslog: no\n  logfile: "{folder}/unbound.log"\n  do-daemonize: no\n'
@@ -38,12 +64,11 @@ class Names:
                     f'  infra-host-ttl: 0\n  num-threads: 1\n  local-zone: "." static\n  local-zone: "test." transparent\n'
                     f'  local-zone: "127.in-addr.arpa." transparent\n'
                     f'remote-control:\n  control-enable: no\n'
-                    + "".join(f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{self.authority_port}\n'
+                    + "".join(f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{self.authority.port}\n'
                               for zone in ("test.", "127.in-addr.arpa.")))
-        self.start_authority()
         self.unbound = subprocess.Popen(["/usr/sbin/unbound", "-c", folder + "/unbound.conf"], stdin=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-        wait_for("unbound", lambda: self.answers(self.port))
+        wait_for("unbound", lambda: answers(self.port))
 
     @property
     def server(self):
@@ -57,33 +82,15 @@ class Names:
             for address, name in self.reverse.items():
                 f.write(".".join(reversed(address.split("."))) + f".in-addr.arpa. PTR {name}.\n")
 
-    def answers(self, port):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(0.3)
-            try:
-                s.sendto(_query("ns.test", 1), ("127.0.0.1", port))
-                return s.recv(512)[7] > 0
-            except OSError:
-                return False
-
-    def start_authority(self):
-        self.nsd = subprocess.Popen(["/usr/sbin/nsd", "-d", "-c", self.folder + "/nsd.conf"], stdin=subprocess.DEVNULL,
-                                    stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-        wait_for("nsd", lambda: self.answers(self.authority_port))
-
-    def stop_authority(self):
-        self.nsd.send_signal(signal.SIGTERM)
-        self.nsd.wait(10)
-
     def add(self, lines):
         """Publishes more lines of the zone test."""
         self.test += lines if lines.endswith("\n") else lines + "\n"
         self.write()
-        self.stop_authority()
-        self.start_authority()
+        self.authority.stop()
+        self.authority.start()
 
     def stop(self):
-        for process in (self.unbound, self.nsd):
-            if process is not None and process.poll() is None:
-                process.terminate()
-                process.wait(10)
+        if self.unbound.poll() is None:
+            self.unbound.terminate()
+            self.unbound.wait(10)
+        self.authority.stop()

@@ -1,7 +1,6 @@
 #include "briefwerk/mailauth/message_hasher.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "briefwerk/base/limits.hpp"

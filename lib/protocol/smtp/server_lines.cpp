@@ -1,6 +1,5 @@
 // Cutting the input into command lines, in bounded memory and without copying lines that arrive whole.
 
-#include <algorithm>
 #include <cstring>
 
 #include "briefwerk/protocol/smtp/server_session.hpp"

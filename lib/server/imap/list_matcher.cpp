@@ -1,7 +1,5 @@
 #include "list_matcher.hpp"
 
-#include <algorithm>
-
 #include "briefwerk/base/limits.hpp"
 #include "briefwerk/mail/header.hpp"
 

@@ -1,7 +1,5 @@
 // Results that are kept up to date (RFC 5267 §4.3).
 
-#include <algorithm>
-
 #include "briefwerk/base/limits/imap.hpp"
 #include "search_context.hpp"
 #include "search_plan.hpp"

@@ -1,7 +1,6 @@
 #include "session.hpp"
 
 #include <algorithm>
-#include <memory>
 
 #include "briefwerk/mail/header.hpp"
 #include "yield.hpp"

@@ -1,7 +1,5 @@
 #include "sort_digest.hpp"
 
-#include <optional>
-
 #include "briefwerk/base/varint.hpp"
 
 namespace briefwerk::server::imap {

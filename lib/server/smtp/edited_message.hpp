@@ -34,9 +34,6 @@ class edited_message {
   // Header block with its empty line.
   std::string header() const;
   std::string_view body() const noexcept { return new_body_ ? std::string_view(*new_body_) : body_; }
-  bool has_new_body() const noexcept { return new_body_.has_value(); }
-  // Octets of the message before its body.
-  std::size_t original_header_size() const noexcept { return header_size_; }
 
  private:
   struct field {

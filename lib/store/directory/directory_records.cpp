@@ -1,7 +1,5 @@
 #include "store/directory/directory_records.hpp"
 
-#include <algorithm>
-
 #include "briefwerk/mail/charset.hpp"
 #include "store/mailbox/octet_codec.hpp"
 

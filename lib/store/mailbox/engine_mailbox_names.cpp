@@ -1,7 +1,6 @@
 // Accounts, mailbox names, subscriptions, quota.
 
 #include <algorithm>
-#include <iterator>
 #include <vector>
 
 #include "briefwerk/base/limits/store.hpp"

@@ -1,7 +1,6 @@
 #include "store/mailbox/name_pages.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <unordered_set>
 
 #include "store/mailbox/names.hpp"
