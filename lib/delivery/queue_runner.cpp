@@ -96,7 +96,14 @@ base::task<void> queue_runner::impl::ticker() {
 
 base::task<void> queue_runner::impl::loop() {
   while (!stopping) {
-    if (std::exchange(clock_went_back, false)) co_await bring_times_back();
+    if (std::exchange(clock_went_back, false)) {
+      ++active;
+      auto bring_back = [](std::shared_ptr<impl> self) -> base::task<void> {
+        co_await self->bring_times_back();
+        --self->active;
+      };
+      base::spawn(*thread, bring_back(shared_from_this()));
+    }
     const std::size_t free = places();
     if (free != 0) co_await look_for_work(free);
     if (!stopping) co_await changed.wait();
@@ -140,7 +147,8 @@ base::task<void> queue_runner::impl::look_for_work(std::size_t room) {
   if (next_look != 0 && next_look <= now()) next_look = now() + tick.count();
 }
 
-// No wait of ours is longer than retry_most: what is due later was written under another time.
+// No wait of ours is longer than retry_most: what is due later was written under another time. Beside the work, which
+// may take an item meanwhile: nothing but its time is changed.
 base::task<void> queue_runner::impl::bring_times_back() {
   const auto latest = now() + options.retry_most.count() + clock_tolerance;
   std::string after;
