@@ -1,4 +1,5 @@
-// Receives mail for example.org on 127.0.0.1:2525 into a callback. With --self-check it only starts and stops.
+// Receives mail for example.org on 127.0.0.1:2525 into a callback. With --self-check it asks itself whom
+// it takes mail for, starts and stops.
 #include <cstdio>
 #include <cstring>
 
@@ -12,7 +13,8 @@ using namespace briefwerk;
 class print_mail final : public server::smtp_handler {
   base::task<server::reply> rcpt(server::session_facts&, const server::smtp_envelope&,
                                  const server::envelope_recipient& to) override {
-    co_return to.address.domain == "example.org" ? server::replies::recipient_ok : server::replies::relay_denied;
+    const bool ours = mail::domain_to_ascii(to.address.domain) == "example.org";  // as the client wrote it: Example.ORG too
+    co_return ours ? server::replies::recipient_ok : server::replies::relay_denied;
   }
   base::task<server::reply> message(server::session_facts&, const server::smtp_envelope&,
                                     server::message_buffer& message) override {
@@ -28,6 +30,13 @@ int main(int argc, char** argv) {
   if (!net::write_file("receive.pem", certificate.certificate + certificate.key)) return 1;
   auto crypto = crypto::make_boringssl();
   print_mail handler;
+  if (self_check) {
+    server::smtp_handler& asked = handler;
+    server::session_facts session;
+    for (const auto& [domain, code] : {std::pair{"Example.ORG", 250}, {"elsewhere.example", 550}}) {
+      if (base::sync_wait(asked.rcpt(session, {}, {.address = {"alice", domain}})).code != code) return 1;
+    }
+  }
 
   server::smtp_service service;
   service.handler = &handler;

@@ -7,7 +7,8 @@
 //
 //   class keep final : public server::smtp_handler {
 //     base::task<reply> rcpt(session_facts&, const smtp_envelope&, const envelope_recipient& to) override {
-//       co_return to.address.domain == "example.org" ? replies::recipient_ok : replies::relay_denied;
+//       // The domain is as the client wrote it.
+//       co_return mail::domain_to_ascii(to.address.domain) == "example.org" ? replies::recipient_ok : replies::relay_denied;
 //     }
 //     base::task<reply> message(session_facts&, const smtp_envelope& envelope, message_buffer& message) override {
 //       co_return save(message.view()) ? replies::queued : replies::local_error;
