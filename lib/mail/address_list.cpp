@@ -9,7 +9,7 @@ namespace {
 // what the row means is decided when it is complete.
 class list_parser {
  public:
-  explicit list_parser(std::string_view text) : text_(text) {}
+  explicit list_parser(std::string_view text) : text_(text) { tokens_.reserve(8); }
 
   std::vector<list_address> run() {
     while (at_ < text_.size() && out_.size() < base::limits::addresses_per_field) step();

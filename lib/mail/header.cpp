@@ -62,6 +62,7 @@ bool header_reader::next(header_field& field) noexcept {
 header_block::header_block(std::string_view text) {
   header_reader reader(text);
   header_field field;
+  fields_.reserve(16);
   while (reader.next(field)) fields_.push_back(field);
   length_ = reader.position();
 }

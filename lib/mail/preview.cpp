@@ -75,6 +75,7 @@ std::size_t after_tag(std::string_view html, std::size_t at) {
 // White space in one, at most preview_characters, nothing that could disturb a terminal.
 std::string one_line(std::string_view text) {
   std::string out;
+  out.reserve(std::min(text.size(), 2 * preview_characters));
   std::size_t characters = 0;
   bool space = false;
   for (std::size_t i = 0; i < text.size();) {

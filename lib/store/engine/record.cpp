@@ -126,7 +126,13 @@ std::optional<record> read_record(std::string_view segment, std::uint64_t offset
 }
 
 std::string write_batch(std::span<const change> changes) {
+  std::size_t size = 4;
+  for (const change& c : changes) {
+    size += 6 + c.partition.size();
+    for (const auto& [key, value] : c.writes->writes()) size += 6 + key.size() + (value ? value->size() : 0);
+  }
   std::string out;
+  out.reserve(size);
   append(out, static_cast<std::uint32_t>(changes.size()));
   for (const change& c : changes) {
     append(out, static_cast<std::uint16_t>(c.partition.size()));

@@ -185,6 +185,8 @@ class rocksdb_engine final : public engine {
 
   // A group that is in the journal and not yet in the index.
   struct unapplied_group {
+    explicit unapplied_group(std::size_t octets) : writes(octets) {}  // about so many; it grows
+
     rocksdb::WriteBatch writes;
     version_number version;
     std::vector<std::string> partitions;
@@ -294,9 +296,10 @@ void rocksdb_engine::commit(std::span<change> changes, const std::function<void(
   const auto fail_all = [&](std::error_code why) {
     for (change& c : changes) c.outcome = why;
   };
-  auto g = std::make_unique<unapplied_group>();
-  g->version = journal_->next().group;
   const std::string payload = journal_format::write_batch(changes);
+  // In RocksDB's batch each row has the name of its partition, and the position is one more.
+  auto g = std::make_unique<unapplied_group>(payload.size() + payload.size() / 4 + 128);
+  g->version = journal_->next().group;
   const std::uint64_t octets = journal_->pending() + payload.size();
   const auto begin = std::chrono::steady_clock::now();
   const base::status durable = journal_->commit(payload, [&] {
