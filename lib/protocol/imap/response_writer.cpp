@@ -307,9 +307,9 @@ void response_writer::esearch(const esearch_result& result) {
       number(static_cast<std::uint64_t>(at < 0 ? -at : at));
     };
     append(" PARTIAL (");
-    end(result.range.turned ? result.range.last : result.range.first);
+    end(result.range.first);
     append(':');
-    end(result.range.turned ? result.range.first : result.range.last);
+    end(result.range.last);
     append(' ');
     if (result.partial != nullptr && !result.partial->empty()) numbers(*result.partial);
     else if (!result.partial_order.empty()) ordered_numbers(result.partial_order);

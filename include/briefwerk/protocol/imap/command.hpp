@@ -131,7 +131,6 @@ struct expunge_command {
 // "1:500", or "-1:-100" from the end (RFC 9394 §3.1): the smaller number first, both with the same sign, never 0.
 struct result_range {
   std::int64_t first = 0, last = 0;
-  bool turned = false;  // the client wrote the larger one first, and is answered so
   bool from_end() const noexcept { return first < 0; }
 };
 struct search_command {

@@ -220,9 +220,8 @@ bool read_result_range(scanner& in, result_range& out) {
   if ((negative && !in.accept('-')) || !in.number(first, false) || !in.expect(':')) return false;
   if (negative && !in.expect('-')) return false;
   if (!in.number(last, false)) return false;
-  const bool turned = first > last;
-  if (turned) std::swap(first, last);
-  out = negative ? result_range{-std::int64_t{first}, -std::int64_t{last}, turned} : result_range{first, last, turned};
+  if (first > last) std::swap(first, last);
+  out = negative ? result_range{-std::int64_t{first}, -std::int64_t{last}} : result_range{first, last};
   return true;
 }
 
