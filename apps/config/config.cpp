@@ -1,11 +1,14 @@
 #include "apps/config/config.hpp"
 
 #include <grp.h>
+#include <netinet/in.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -286,6 +289,47 @@ std::string not_by_us(int why) {
   return (us ? " as the user " + std::string(us->pw_name) + ": " : ": ") + std::generic_category().message(why);
 }
 
+template <class Use>
+void each_endpoint(const listen_config& listen, Use use) {
+  const std::vector<base::endpoint>* const all[] = {&listen.smtp, &listen.submission, &listen.submissions, &listen.imap, &listen.imaps};
+  for (std::size_t service = 0; service < std::size(all); ++service) {
+    for (std::size_t i = 0; i < all[service]->size(); ++i)
+      use("/listen/" + all_services()[service] + "/" + std::to_string(i), (*all[service])[i]);
+  }
+}
+
+// True where no interface of this machine has the address.
+bool is_foreign(const base::ip_address& address) {
+  sockaddr_storage where{};
+  socklen_t size = sizeof(sockaddr_in);
+  if (address.is_v4()) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(where);
+    v4.sin_family = AF_INET;
+    std::memcpy(&v4.sin_addr, address.octets().data(), sizeof v4.sin_addr);
+  } else {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(where);
+    v6.sin6_family = AF_INET6;
+    std::memcpy(&v6.sin6_addr, address.octets().data(), sizeof v6.sin6_addr);
+    size = sizeof v6;
+  }
+  const int socket = ::socket(where.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return true;
+  const bool foreign = ::bind(socket, reinterpret_cast<const sockaddr*>(&where), size) != 0 && errno == EADDRNOTAVAIL;
+  ::close(socket);
+  return foreign;
+}
+
+void check_addresses(const config& conf, std::vector<config_error>& errors) {
+  const auto look = [&](const std::string& key, const base::ip_address& address) {
+    if (is_foreign(address)) errors.push_back({key, "no interface of this machine has the address " + address.to_string()});
+  };
+  each_endpoint(conf.listen, [&](const std::string& key, const base::endpoint& one) { look(key, one.address); });
+  for (const auto& [key, text] : {std::pair{"/delivery/source_v4", conf.delivery.source_v4},
+                                  std::pair{"/delivery/source_v6", conf.delivery.source_v6}}) {
+    if (const auto address = base::ip_address::parse(text)) look(key, *address);
+  }
+}
+
 // What the server writes to must be its user's, down to the last file: briefwerkctl init sees to that.
 void check_folders(const config& conf, std::vector<config_error>& errors) {
   namespace fs = std::filesystem;
@@ -311,15 +355,10 @@ void check_folders(const config& conf, std::vector<config_error>& errors) {
 }
 
 void check_endpoints(const listen_config& listen, std::vector<config_error>& errors) {
-  std::set<std::string> taken;
-  const std::vector<base::endpoint>* const all[] = {&listen.smtp, &listen.submission, &listen.submissions, &listen.imap, &listen.imaps};
-  for (std::size_t service = 0; service < std::size(all); ++service) {
-    for (std::size_t i = 0; i < all[service]->size(); ++i) {
-      const std::string address = (*all[service])[i].to_string();
-      if ((*all[service])[i].port != 0 && !taken.insert(address).second)
-        errors.push_back({"/listen/" + all_services()[service] + "/" + std::to_string(i), address + " stands in an entry before"});
-    }
-  }
+  std::set<base::endpoint> taken;
+  each_endpoint(listen, [&](const std::string& key, const base::endpoint& one) {
+    if (one.port != 0 && !taken.insert(one).second) errors.push_back({key, one.to_string() + " stands in an entry before"});
+  });
 }
 
 // Rules that join several keys.
@@ -419,6 +458,7 @@ void check_certificates(const config& conf, std::vector<config_error>& errors) {
 
 std::vector<config_error> check_environment(const config& conf) {
   std::vector<config_error> errors;
+  check_addresses(conf, errors);
   check_certificates(conf, errors);
   if (conf.filter.spam.enabled) {
     if (std::string wrong = wrong_spam_rules(conf.filter.spam); !wrong.empty()) errors.push_back({"/filter/spam", wrong});

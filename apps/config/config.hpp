@@ -193,8 +193,8 @@ std::expected<config, std::vector<config_error>> load_config(const std::string& 
 // The JSON Schema (draft 2020-12) of what parse_config() takes.
 std::string config_schema();
 
-// What only a look at this machine can tell, with the rights of this process: certificates and folders that cannot be
-// used, rules about spam that cannot be read, users unknown.
+// What only a look at this machine can tell, with the rights of this process: addresses that are not its own,
+// certificates and folders that cannot be used, rules about spam that cannot be read, users unknown.
 std::vector<config_error> check_environment(const config& conf);
 // Of the certificates alone; adds to `errors`.
 void check_certificates(const config& conf, std::vector<config_error>& errors);

@@ -368,6 +368,8 @@ def wrong_configurations_are_explained():
         ("user that is not there", lambda c: c.update(user="no-such-user"), "/user"),
         ("folder that is not there", lambda c: c.update(data="/nowhere/at/all"), "/data"),
         ("file instead of a folder", lambda c: c.update(data=server.config_file), "/data"),
+        ("address of another machine", lambda c: c["listen"].update(imap=["127.0.0.1:1", "192.0.2.1:143"]), "/listen/imap/1"),
+        ("to send from it", lambda c: c.update(delivery={"source_v6": "2001:db8::1"}), "/delivery/source_v6"),
         ("no name", lambda c: c.update(hostname="mail server"), "/hostname"),
         ("name not in ASCII", lambda c: c.update(hostname="b\u00fccher.example"), "/hostname"),
         ("one address for two", lambda c: c["listen"].update(imap=c["listen"]["smtp"]), "/listen/imap/0"),
