@@ -199,7 +199,12 @@ base::task<std::optional<smtp::reply>> queue_runner::impl::try_hops(const route&
   // such domains the whole queue.
   std::size_t left = base::limits::next_hop_addresses;
   for (const next_hop& hop : way.hops) {
-    auto refused = co_await send_to(hop, tls, item, who, message, left);
+    // A host of many dead addresses does not use up what is meant for the next one.
+    const bool last = &hop == &way.hops.back();
+    std::size_t of_host = last ? left : std::min(left, base::limits::next_host_addresses);
+    left -= of_host;
+    auto refused = co_await send_to(hop, tls, item, who, message, of_host);
+    left += of_host;
     if (!refused) co_return std::nullopt;
     if (!worst || (worst->is_permanent() && !refused->is_permanent())) host = hop.host;
     weigh(worst, std::move(*refused));

@@ -107,11 +107,18 @@ base::task<router::addresses> router::look_up(std::string host) {
     found.list.push_back(*literal);
     co_return found;
   }
+  std::vector<base::ip_address> families[2];
   for (const base::dns_type type : {base::dns_type::aaaa, base::dns_type::a}) {
     const base::dns_answer answer = co_await names_.query(host, type);
     if (answer.status == base::dns_status::failed) found.temporary = true;
     for (const auto& record : answer.records) {
-      if (const auto* address = std::get_if<base::ip_address>(&record)) found.list.push_back(*address);
+      if (const auto* address = std::get_if<base::ip_address>(&record)) families[type == base::dns_type::a].push_back(*address);
+    }
+  }
+  // In turn: not all are tried, and this host may be able to reach one family alone.
+  for (std::size_t i = 0; i < std::max(families[0].size(), families[1].size()); ++i) {
+    for (const auto& family : families) {
+      if (i < family.size()) found.list.push_back(family[i]);
     }
   }
   co_return found;

@@ -88,6 +88,17 @@ TEST_CASE("router: addresses that mail is not sent to, whoever publishes them") 
   }
 }
 
+TEST_CASE("router: both families have their turn, so that many addresses of one hide none of the other") {
+  base::scripted_resolver dns;
+  for (int i = 1; i < 12; ++i) dns.add_address("many.test", "2001:db8::" + std::to_string(i));
+  dns.add_address("many.test", "192.0.2.1").add_address("many.test", "192.0.2.2");
+  delivery::router router(dns, {});
+  const auto found = base::sync_wait(router.resolve({.host = "many.test"}));
+  REQUIRE(found.list.size() == 13);
+  const char* first[] = {"2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "2001:db8::3"};
+  for (std::size_t i = 0; i < std::size(first); ++i) CHECK(found.list[i].to_string() == first[i]);
+}
+
 namespace {
 
 // Two servers on one port of two addresses.
@@ -121,6 +132,10 @@ TEST_CASE("queue: the second host gets it when the first cannot take it now") {
   sender_host host;
   two_hosts there(host);
   SUBCASE("refuses connections") { there.start_second_only(); }
+  SUBCASE("has very many addresses, and nobody listens") {
+    for (int i = 1; i < 20; ++i) host.dns.add_address("mx1.test", "127.78.0." + std::to_string(i));
+    there.start_second_only();
+  }
   SUBCASE("greets with 554") {
     there.first.greeting = smtp::reply{554, {5, 3, 2}, "Not here"};
     there.start();

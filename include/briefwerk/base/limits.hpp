@@ -63,6 +63,7 @@ inline constexpr std::size_t rsa_bits = 8192;                // of a key; RFC 83
 
 // Delivery.
 inline constexpr std::size_t next_hop_addresses = 10;        // tried for one group of recipients in one attempt; the rest waits
+inline constexpr std::size_t next_host_addresses = 4;        // of them, of one host that is not the last of its domain
 
 // DNS.
 inline constexpr std::size_t dns_records = 512;              // of one answer
