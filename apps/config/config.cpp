@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include "apps/filter/spam_rules.hpp"
 #include "briefwerk/mail/address.hpp"
 #include "briefwerk/net/tls_context.hpp"
+#include "briefwerk/protocol/sasl/negotiation.hpp"
 
 namespace briefwerk::apps {
 namespace {
@@ -391,11 +393,30 @@ void check_together(const config& conf, std::vector<config_error>& errors) {
         errors.push_back({key + std::to_string(i), "must be a network, like \"192.0.2.0/24\""});
     }
   }
-  for (const auto& [key, text] : {std::pair{"/forwarding/domain", conf.forwarding.domain},
-                                  std::pair{"/authentication/authserv_id", conf.authentication.authserv_id}}) {
+  const auto must_be_domain = [&](const std::string& key, const std::string& text) {
     const auto ascii = mail::domain_to_ascii(text);
     if (!text.empty() && (!ascii || !mail::is_domain(*ascii))) errors.push_back({key, "must be a domain name"});
+  };
+  must_be_domain("/forwarding/domain", conf.forwarding.domain);
+  must_be_domain("/authentication/authserv_id", conf.authentication.authserv_id);
+  for (std::size_t i = 0; i < conf.authentication.trusted_sealers.size(); ++i)
+    must_be_domain("/authentication/trusted_sealers/" + std::to_string(i), conf.authentication.trusted_sealers[i]);
+  for (std::size_t i = 0; i < conf.delivery.next_hops.size(); ++i) {
+    const next_hop_config& hop = conf.delivery.next_hops[i];
+    const std::string where = "/delivery/next_hops/" + std::to_string(i);
+    if (hop.domain != "*") must_be_domain(where + "/domain", hop.domain);
+    if (!base::ip_address::parse(hop.host)) must_be_domain(where + "/host", hop.host);
   }
+  const auto known = protocol::sasl::all_mechanisms();
+  for (std::size_t i = 0; i < conf.auth.disabled_mechanisms.size(); ++i) {
+    const std::string& one = conf.auth.disabled_mechanisms[i];
+    if (std::ranges::find(known, one) == known.end())
+      errors.push_back({"/auth/disabled_mechanisms/" + std::to_string(i), "this server has no mechanism \"" + one + "\": they are written in capitals"});
+  }
+  const std::string& reporter = conf.dmarc.reports.address;
+  if (!reporter.empty() && !mail::parse_mailbox(reporter, mail::utf8::allow)) errors.push_back({"/dmarc/reports/address", "must be a mail address"});
+  if (conf.control_path().size() >= sizeof(sockaddr_un::sun_path))
+    errors.push_back({"/control", "the path of the control socket is longer than a socket's may be: " + conf.control_path()});
 }
 
 }  // namespace

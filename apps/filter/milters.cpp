@@ -66,4 +66,16 @@ void check_milters(const std::vector<milter_config>& all, std::vector<config_err
   }
 }
 
+void check_stages(const filter_config& conf, std::vector<config_error>& errors) {
+  const auto look = [&](const std::string& where, const std::string& name) {
+    if (std::ranges::count(other_stages, name) == 0 && std::ranges::find(conf.milters, name, &milter_config::name) == conf.milters.end())
+      errors.push_back({where, "there is no stage \"" + name + "\""});
+  };
+  for (std::size_t i = 0; i < conf.stages.size(); ++i) {
+    const std::string where = "/filter/stages/" + std::to_string(i);
+    look(where + "/name", conf.stages[i].name);
+    for (std::size_t n = 0; n < conf.stages[i].after.size(); ++n) look(where + "/after/" + std::to_string(n), conf.stages[i].after[n]);
+  }
+}
+
 }  // namespace briefwerk::apps

@@ -18,6 +18,8 @@ std::shared_ptr<filter::stage> make_milter_stage(const config& conf, const milte
 // `before`: names of the stages that it waits for.
 filter::stage_options usual_milter_options(const milter_config& conf, std::vector<std::string> before);
 
+// Stages that are named and are none.
+void check_stages(const filter_config& conf, std::vector<config_error>& errors);
 void check_milters(const std::vector<milter_config>& all, std::vector<config_error>& errors);
 
 }  // namespace briefwerk::apps

@@ -159,6 +159,7 @@ void check_filter(const config& conf, std::vector<config_error>& errors) {
   if (!filter::content::create(std::move(patterns), wrong)) errors.push_back({"/filter/content/headers", wrong});
   check_virus(all.virus, errors);
   check_milters(all.milters, errors);
+  check_stages(all, errors);
   if (!conf.administrator.empty() && !mail::parse_mailbox(conf.administrator, mail::utf8::allow)) {
     errors.push_back({"/administrator", "must be a mail address"});
   }
