@@ -12,7 +12,7 @@ namespace smtp = protocol::smtp;
 namespace {
 
 constexpr std::uint64_t messages_at_most = 100;  // over one connection
-constexpr std::chrono::milliseconds farewell{3000};  // for QUIT and its reply, on which nothing depends
+constexpr std::chrono::milliseconds farewell{3000};  // for last words, on which nothing depends
 
 smtp::client_options options_for(const outbound_connection::options& how) {
   smtp::client_options made;
@@ -97,7 +97,11 @@ base::task<bool> outbound_connection::handle(const smtp::client_step& step, stop
     stream_.set_deadline(options_.deadline);
     const auto sent = co_await stream_.write(out->bytes);
     replies_due_ = 0;
-    if (!sent) session_.connection_lost();
+    if (!sent) {
+      stream_.set_deadline(farewell);
+      const auto said = co_await stream_.read_some({input_.get(), base::limits::session_input_buffer});
+      session_.cut_off({input_.get(), said.value_or(0)});
+    }
   } else if (std::holds_alternative<smtp::need_bytes>(step)) {
     stream_.set_deadline(patience());
     const auto got = co_await stream_.read_some({input_.get(), base::limits::session_input_buffer});

@@ -446,7 +446,9 @@ namespace {
 // A server of few words; nothing but 250 where nothing else is due.
 class scripted_host {
  public:
-  explicit scripted_host(std::string taken) : socket_(::socket(AF_INET, SOCK_STREAM, 0)), taken_(std::move(taken)) {
+  // Says `taken` to the final dot; or `cut` in the middle of a message, and hangs up.
+  explicit scripted_host(std::string taken, std::string cut = {})
+      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), taken_(std::move(taken)), cut_(std::move(cut)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -482,10 +484,13 @@ class scripted_host {
         else if (!in_data && line != "QUIT") say(line == "DATA" ? "354 go\r\n" : "250 ok\r\n");
         in_data = line != "." && (in_data || line == "DATA");
       }
+      if (!in_data || cut_.empty() || heard.size() < 1000) continue;
+      say(cut_);
+      return;
     }
   }
   int socket_;
-  std::string taken_;
+  std::string taken_, cut_;
   std::thread thread_;
 };
 
@@ -502,6 +507,29 @@ TEST_CASE("queue: 421 right behind the 250 of one message does not put off the n
   host.put(host.item({"b@brief.test"}));
   REQUIRE(host.soon([&] { return host.empty() || host.queued()[0].attempts > 0; }));
   CHECK(host.empty());
+}
+
+TEST_CASE("queue: what a server says when it hangs up in the middle of a message is its answer") {
+  struct row {
+    const char *said, *status;  // null: it is tried again
+  };
+  const row rows[] = {{"552 5.3.4 Too big\r\n", "5.3.4"}, {"452 4.3.1 Full\r\n", nullptr}, {"250 2.0.0 Fine\r\n", nullptr}, {"552-5.3.4 Too", nullptr}};
+  for (const row& one : rows) {
+    CAPTURE(one.said);
+    scripted_host rude("250 ok\r\n", one.said);
+    sender_host host;
+    host.options.routing.overrides.push_back({"rude.test", "mx.test", rude.port, hop_tls::none});
+    host.start();
+    host.put(host.item({"a@rude.test"}), "Subject: x\r\n\r\n" + std::string(30 << 20, 'x') + "\r\n");
+    if (one.status == nullptr) {
+      REQUIRE(host.attempted(1));
+      CHECK(host.inbox().empty());
+      continue;
+    }
+    REQUIRE(host.soon([&] { return host.empty(); }));
+    REQUIRE(host.inbox().size() == 1);
+    CHECK(dsn(host.inbox()[0]).status(1, "Status") == one.status);
+  }
 }
 
 TEST_CASE("queue: a server that does not answer QUIT holds up no end") {

@@ -202,6 +202,18 @@ void client_session::connection_lost(const reply& why) {
   out_.clear();
 }
 
+void client_session::cut_off(std::string_view said) {
+  const bool writing = progress_ == progress::body || waiting_for() == outcome_stage::end_of_data;
+  reply_parser parser;
+  if (!writing || chunking_ || !parser.feed(said) || !parser.complete()) return connection_lost();
+  const reply got = parser.take();
+  if (got.is_accepting()) return connection_lost();
+  out_.clear();
+  direct_ = {};
+  fail(got, outcome_stage::data);
+  out_.clear();
+}
+
 client_step client_session::flush() {
   writing_.clear();
   std::swap(writing_, out_);

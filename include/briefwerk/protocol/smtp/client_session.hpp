@@ -131,6 +131,9 @@ class client_session {
   void quit();
   // The connection broke, or a deadline passed: recipients without an outcome get `why`. Then finished and close.
   void connection_lost(const reply& why = replies::connection_lost);
+  // The same, where the connection broke while a message was written: a refusal in what the server had `said`, and nobody
+  // read, is the outcome.
+  void cut_off(std::string_view said);
 
   std::span<const recipient_outcome> outcomes() const noexcept { return outcomes_; }
   // Why the session closes or will offer no more than close; nullopt: it does not.
