@@ -11,6 +11,13 @@ std::string domain_name(const std::string& given) {
   return std::move(*ascii);
 }
 
+// Of an account or alias here: the directory has no names that would have to stand in quotes.
+mail::mailbox_address own_address(const std::string& given) {
+  mail::mailbox_address parsed = address(given);
+  if (mail::format_mailbox(parsed).starts_with('"')) throw refusal(given + ": addresses here have no name that needs quotes");
+  return parsed;
+}
+
 base::task<store::account> account_of(const context& with, std::string login) {
   auto found = co_await with.store.directory().find_account(login);
   co_return take(std::move(found), login);
@@ -92,7 +99,7 @@ base::task<json> domain_delete(const context& with, const json& request) {
 }
 
 base::task<json> account_add(const context& with, const json& request) {
-  const mail::mailbox_address wanted = address(text(request, "address"));
+  const mail::mailbox_address wanted = own_address(text(request, "address"));
   auto local = co_await with.store.directory().is_local_domain(domain_name(wanted.domain));
   if (!take(std::move(local), wanted.domain)) throw refusal("the domain " + wanted.domain + " is not served here: add it first");
   store::account value;
@@ -157,7 +164,7 @@ base::task<json> account_delete(const context& with, const json& request) {
 
 base::task<json> alias_add(const context& with, const json& request) {
   store::alias value;
-  value.address = mail::format_mailbox(address(text(request, "address")));
+  value.address = mail::format_mailbox(own_address(text(request, "address")));
   if (!request.contains("targets") || !request["targets"].is_array()) throw refusal("targets are missing");
   for (const auto& target : request["targets"]) value.targets.push_back(mail::format_mailbox(address(target.get<std::string>())));
   if (value.targets.empty()) throw refusal("targets are missing");

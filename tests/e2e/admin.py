@@ -58,6 +58,8 @@ def every_sub_command_online_and_offline():
         for why, arguments in refusals:
             done = server.ctl(*arguments, ok=False)
             that(done.returncode == 1 and done.stderr, f"{why}: {done}")
+        for command in (["account", "add", f'"a b"@{name}.test', "--generate"], ["alias", "add", f'"a b"@{name}.test', f"a@{name}.test"]):
+            that(b"needs quotes" in server.ctl(*command, ok=False).stderr, f"{command}: no explanation")
         usage = [
             ("unknown sub-command", ["frobnicate"]), ("unknown option", ["domain", "list", "--frobnicate"]), ("no sub-command", []),
             ("negative quota", ["account", "change", f"a@{name}.test", "--quota", "-5"]), ("no number", ["account", "change", f"a@{name}.test", "--quota", "much"]),
