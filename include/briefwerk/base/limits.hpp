@@ -13,7 +13,6 @@ namespace briefwerk::base::limits {
 // SMTP, RFC 5321 §4.5.3.1 (minimum each server must take) and what is taken here.
 inline constexpr std::size_t smtp_command_line = 2048;       // RFC 5321: 512, more with extensions (RFC 4954: 12288 for AUTH)
 inline constexpr std::size_t smtp_auth_line = 12288;         // RFC 4954 §4.
-inline constexpr std::size_t smtp_text_line = 1000;          // RFC 5321 §4.5.3.1.6, CRLF included; longer lines are stored as they are
 inline constexpr std::size_t smtp_reply_line = 512;          // RFC 5321 §4.5.3.1.5; longer replies of a peer are cut
 inline constexpr std::size_t smtp_reply_lines = 128;         // lines of one reply of a peer
 inline constexpr std::size_t smtp_recipients = 1000;         // a transaction; RFC 5321 asks for 100
@@ -38,7 +37,6 @@ inline constexpr std::size_t addresses_per_field = 5000;
 // IMAP.
 inline constexpr std::size_t imap_command_line = 65536;      // without literals (RFC 7162 §4 asks for 8192)
 inline constexpr std::size_t imap_literals_total = 1u << 20; // all literals of one command but APPEND's messages
-inline constexpr std::size_t imap_nesting = 50;              // parentheses of one command
 inline constexpr std::size_t imap_search_depth = 100;
 inline constexpr std::size_t imap_search_keys = 2000;
 inline constexpr std::size_t imap_set_ranges = 20000;        // ranges of one sequence set

@@ -26,7 +26,7 @@ enum class errc {
   bad_event,           // answered with NO [BADEVENT …] (RFC 5465 §3.1)
   bad_right,           // a letter that is none (RFC 4314 §3.1)
   bad_option,          // of LIST, SELECT, SEARCH, STORE, CREATE
-  too_deep,            // limits::imap_nesting, imap_search_depth
+  too_deep,            // limits::imap_search_depth
   too_many,            // limits::imap_search_keys, imap_set_ranges and others
 };
 
