@@ -112,11 +112,12 @@ base::task<void> queue_runner::impl::loop() {
 
 // For a server that is slow on purpose a message may be under way for hours; some of them must not stop all others.
 std::size_t queue_runner::impl::places() const {
-  if (busy.size() >= options.connections * slow_at_most) return 0;
+  const std::size_t most = options.connections * slow_at_most;
+  if (busy.size() >= most) return 0;
   const auto limit = time.steady() - slow_from;
   const auto counted = std::ranges::count_if(busy, [&](const auto& one) { return one.second > limit; });
   const auto taken = static_cast<std::size_t>(counted);
-  return options.connections > taken ? options.connections - taken : 0;
+  return options.connections > taken ? std::min(options.connections - taken, most - busy.size()) : 0;
 }
 
 base::task<void> queue_runner::impl::look_for_work(std::size_t room) {

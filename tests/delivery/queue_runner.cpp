@@ -401,30 +401,38 @@ TEST_CASE("queue: a server that takes few recipients at a time gets the others a
 
 namespace {
 
+// A socket that listens on loopback, at a port that is free.
+int listen_on(std::uint16_t& port) {
+  const int made = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  REQUIRE(::bind(made, reinterpret_cast<const sockaddr*>(&at), size) == 0);
+  REQUIRE(::listen(made, 64) == 0);
+  REQUIRE(::getsockname(made, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  port = ntohs(at.sin_port);
+  return made;
+}
+
 // Connections come about, and nobody ever says a word; or, as a talker, never ends it.
 class silent_host {
  public:
-  explicit silent_host(bool talks = false) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
-    REQUIRE(::listen(socket_, 64) == 0);
-    socklen_t size = sizeof at;
-    REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    port = ntohs(at.sin_port);
+  explicit silent_host(bool talks = false) : socket_(listen_on(port)) {
     if (talks) talker_ = std::thread([this] { talk(); });
   }
   ~silent_host() {
     ends_ = true;
     ::shutdown(socket_, SHUT_RDWR);
     if (talker_.joinable()) talker_.join();
+    for (const int one : visitors_) ::close(one);
     ::close(socket_);
   }
   silent_host(const silent_host&) = delete;
-  bool has_visitor() const {
-    pollfd waits{socket_, POLLIN, 0};
-    return ::poll(&waits, 1, 0) == 1;
+  // Connections that came about until now. Not of a talker.
+  std::size_t visitors() {
+    for (pollfd waits{socket_, POLLIN, 0}; ::poll(&waits, 1, 0) == 1;) visitors_.push_back(::accept(socket_, nullptr, nullptr));
+    return visitors_.size();
   }
   std::uint16_t port = 0;
 
@@ -435,28 +443,17 @@ class silent_host {
     ::close(connection);
   }
   int socket_;
+  std::vector<int> visitors_;
   std::atomic<bool> ends_{false};
   std::thread talker_;
 };
-
-}  // namespace
-
-namespace {
 
 // A server of few words; nothing but 250 where nothing else is due.
 class scripted_host {
  public:
   // Says `taken` to the final dot; or `cut` in the middle of a message, and hangs up.
   explicit scripted_host(std::string taken, std::string cut = {})
-      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), taken_(std::move(taken)), cut_(std::move(cut)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&at), size) == 0);
-    REQUIRE(::listen(socket_, 8) == 0);
-    REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    port = ntohs(at.sin_port);
+      : socket_(listen_on(port)), taken_(std::move(taken)), cut_(std::move(cut)) {
     thread_ = std::thread([this] {
       for (int connection; (connection = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(connection)) talk(connection);
     });
@@ -564,7 +561,7 @@ TEST_CASE("queue: a host that takes connections and says nothing holds one place
   CHECK(host.log.count("Connection lost") == 5 - spared);
 }
 
-TEST_CASE("queue: who takes longer than a minute holds no place, up to a bound") {
+TEST_CASE("queue: who takes longer than a minute holds no place") {
   sender_host host;
   silent_host slow;
   peer_host peer;
@@ -574,7 +571,7 @@ TEST_CASE("queue: who takes longer than a minute holds no place, up to a bound")
   host.options.connections = 1;
   host.start();
   host.put(host.item({"a@slow.test"}));
-  REQUIRE(host.soon([&] { return slow.has_visitor(); }));
+  REQUIRE(host.soon([&] { return slow.visitors() == 1; }));
   host.put(host.item({"b@elsewhere.test"}));
   std::this_thread::sleep_for(50ms);
   CHECK(peer.messages().empty());
@@ -582,6 +579,33 @@ TEST_CASE("queue: who takes longer than a minute holds no place, up to a bound")
   REQUIRE(host.soon([&] { return peer.messages().size() == 1; }));
   host.end(0ms);
   CHECK(host.queued().size() == 1);
+}
+
+TEST_CASE("queue: slow ones and others are ten times as many as there are places, and not one more") {
+  sender_host host;
+  silent_host slow;
+  host.options.routing.overrides.push_back({"slow.test", "mx.test", slow.port, hop_tls::required});
+  host.options.connections = 3;
+  host.start();
+  std::size_t all = 0;
+  const auto come_due = [&](std::size_t more) {
+    for (const std::size_t last = all + more; all < last; ++all) {
+      auto item = host.item({std::to_string(all) + "@slow.test"});
+      item.next_attempt += 61;
+      host.put(item);
+    }
+    host.time.advance(61s);
+    host.runner->wake();
+  };
+  come_due(2);
+  REQUIRE(host.soon([&] { return slow.visitors() == 2; }));
+  while (all < 32) {
+    come_due(3);
+    REQUIRE(host.soon([&] { return slow.visitors() >= std::min<std::size_t>(all, 30); }));
+  }
+  std::this_thread::sleep_for(50ms);
+  CHECK(slow.visitors() == 30);
+  host.end(0ms);
 }
 
 TEST_CASE("queue: a server whose reply never ends has as much time as one that says nothing") {
