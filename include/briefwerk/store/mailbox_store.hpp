@@ -405,7 +405,8 @@ class mailbox_store {
   // INBOX stays as well) and go with a removed one.
   virtual base::task<base::result<std::vector<annotation>>> annotations(account_id account, mailbox_id mailbox,
                                                                         account_id user) = 0;
-  // All of `changes`, in order, or none. Errors: annotation_too_big, too_many_annotations, over_quota.
+  // All of `changes`, in order, or none. With a mailbox they are one of its changes: its highest modseq grows
+  // (RFC 7162 §3.2). Errors: annotation_too_big, too_many_annotations, over_quota.
   virtual base::task<base::status> annotate(account_id account, mailbox_id mailbox, account_id user,
                                             std::vector<annotation_change> changes) = 0;
 
