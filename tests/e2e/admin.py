@@ -517,14 +517,16 @@ def a_certificate_that_ends_is_told_of():
     certificate(20)
     server.start()
     that("tls.certificate_end" not in server.log(), "a certificate that is good for long")
+    ends = [time.strftime("%Y-%m-%d", time.gmtime(time.time() + 6 * 86400))]
     certificate(6)
+    ends.append(time.strftime("%Y-%m-%d", time.gmtime(time.time() + 6 * 86400)))
     os.kill(server.pid, signal.SIGHUP)
     wait_for("the warning", lambda: "tls.certificate_ends" in server.log())
     row = [json.loads(line) for line in server.log().splitlines() if "tls.certificate_ends" in line][0]
     equal((row["level"], row["days"], row["file"]), ("warning", 5, f"{server.dir}/certificate.pem"))
     one = server.ask("status")["certificates"][0]
     equal((one["file"], one["names"]), (f"{server.dir}/certificate.pem", ["localhost", "other.example"]))
-    equal(one["ends"][:10], time.strftime("%Y-%m-%d", time.gmtime(time.time() + 6 * 86400)))
+    that(one["ends"][:10] in ends, one)
     that(f"certificate.pem for localhost, other.example ends at {one['ends']}" in server.ctl("status").stdout.decode(), "for people")
     server.stop()
     os.unlink(server.log_file)  # a week later it would be set aside and removed, with what is new in it

@@ -340,7 +340,7 @@ def one_part_asked_for_a_thousand_times():
     for _ in range(20):
         began = time.monotonic()
         imap.noop()
-        that(time.monotonic() - began < 2, "others have to wait")
+        that(time.monotonic() - began < 5, "others have to wait")
         time.sleep(0.1)
     bounded(server, before, "one part a thousand times")
     for line in lines:
