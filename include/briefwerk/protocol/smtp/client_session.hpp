@@ -144,6 +144,7 @@ class client_session {
   const reply& greeting() const noexcept { return greeting_; }
   // What the next reply belongs to, for the deadlines of RFC 5321 §4.5.3.2.
   outcome_stage waiting_for() const noexcept;
+  // To commands that were sent, or are about to be: it falls with each reply, and tells one wait from the next.
   std::size_t replies_due() const noexcept { return in_flight_count(); }
   bool is_tls() const noexcept { return tls_; }
 
