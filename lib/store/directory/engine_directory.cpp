@@ -152,47 +152,35 @@ base::task<base::result<bool>> engine_directory::is_local_domain(std::string nam
   co_return local;
 }
 
-base::status engine_directory::rows(char kind, const row_function& f) {
+// All records of a kind. `decode` gets the row's value, and its key without the kind.
+template <class T, class F>
+base::result<std::vector<T>> engine_directory::all(char kind, const F& decode) {
   auto now = core_.where.read(keys::directory_partition);
   if (!now) return base::fail(now.error());
-  return account_reader(**now, keys::directory_partition, core_.report).rows(keys::all(kind), f);
+  std::vector<T> found;
+  const account_reader read(**now, keys::directory_partition, core_.report);
+  const auto done = read.rows(keys::all(kind), [&](std::string_view key, std::string_view value) -> base::status {
+    auto record = decode(value, key.substr(1));
+    if (!record) return core_.report.corrupt(keys::directory_partition, key);
+    found.push_back(std::move(*record));
+    return {};
+  });
+  if (!done) return base::fail(done.error());
+  return found;
 }
 
 base::task<base::result<std::vector<domain>>> engine_directory::domains() {
-  std::vector<domain> all;
-  const auto done = rows(directory_keys::domain, [&](std::string_view key, std::string_view value) -> base::status {
-    auto record = decode_domain(value, key.substr(1));
-    if (!record) return core_.report.corrupt(keys::directory_partition, key);
-    all.push_back(std::move(*record));
-    return {};
-  });
-  if (!done) co_return base::fail(done.error());
-  co_return all;
+  co_return all<domain>(directory_keys::domain, decode_domain);
 }
 
 base::task<base::result<std::vector<account>>> engine_directory::accounts() {
-  std::vector<account> all;
-  const auto done = rows(directory_keys::account, [&](std::string_view key, std::string_view value) -> base::status {
-    auto record = decode_directory_account(value, key.substr(1));
-    if (!record) return core_.report.corrupt(keys::directory_partition, key);
-    all.push_back(std::move(*record));
-    return {};
-  });
-  if (!done) co_return base::fail(done.error());
-  std::ranges::sort(all, {}, &account::login);
-  co_return all;
+  auto found = all<account>(directory_keys::account, decode_directory_account);
+  if (found) std::ranges::sort(*found, {}, &account::login);
+  co_return found;
 }
 
 base::task<base::result<std::vector<alias>>> engine_directory::aliases() {
-  std::vector<alias> all;
-  const auto done = rows(directory_keys::alias, [&](std::string_view key, std::string_view value) -> base::status {
-    auto record = decode_alias(value);
-    if (!record) return core_.report.corrupt(keys::directory_partition, key);
-    all.push_back(std::move(*record));
-    return {};
-  });
-  if (!done) co_return base::fail(done.error());
-  co_return all;
+  co_return all<alias>(directory_keys::alias, [](std::string_view value, std::string_view) { return decode_alias(value); });
 }
 
 base::task<base::status> engine_directory::put_domain(domain value) {

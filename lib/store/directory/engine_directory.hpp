@@ -35,8 +35,8 @@ class engine_directory final : public directory {
   base::task<base::result<resolution>> resolve_bare(mail::mailbox_address address);
   using change = std::function<base::status(const directory_reader& read, batch& out)>;
   base::task<base::status> apply(const change& f);
-  using row_function = std::function<base::status(std::string_view key, std::string_view value)>;
-  base::status rows(char kind, const row_function& f);
+  template <class T, class F>
+  base::result<std::vector<T>> all(char kind, const F& decode);
   // One commit: the account's row and index in the directory, and its limits in its own partition.
   base::task<base::status> write_account(const account& value, bool is_new);
 
