@@ -419,6 +419,69 @@ void conforms_under_a_committer(const factory& make) {
   CHECK(base::sync_wait(c.commit(transaction{})));  // nothing to write is written at once
 }
 
+// Asked for twice each time, since an engine may keep what it answered.
+void conforms_in_single_rows(const factory& make) {
+  auto s = make(nullptr);
+  engine& e = *s.made;
+  const auto row = [&](std::string_view partition, std::string_view key) {
+    std::string last;
+    for (int i = 0; i < 2; ++i) {
+      const auto found = e.get(partition, key);
+      REQUIRE(found);
+      const std::string now = *found ? (*found)->str() : "(none)";
+      if (i != 0) CHECK(now == last);
+      last = now;
+    }
+    return last;
+  };
+  CHECK(e.get("", "k").error() == base::errc::malformed);
+  CHECK(row("p", "k") == "(none)");
+  put(e, "p", "other", "0");
+  CHECK(row("p", "k") == "(none)");
+  put(e, "p", "k", "1");
+  CHECK(row("p", "k") == "1");
+  CHECK(row("q", "k") == "(none)");
+  put(e, "q", "k", "2");
+  CHECK(row("p", "k") == "1");
+  CHECK(row("q", "k") == "2");
+  put(e, "p", "k", std::string(100'000, 'x'));
+  CHECK(row("p", "k") == std::string(100'000, 'x'));
+  put(e, "p", "k", "3");
+  batch gone;
+  gone.erase("k");
+  CHECK(row("p", "k") == "3");
+  REQUIRE(!write_at(e, "p", version_of(e, "p"), gone));
+  CHECK(row("p", "k") == "(none)");
+  // A write that met a conflict leaves nothing.
+  batch late;
+  late.put("k", "never");
+  CHECK(write_at(e, "p", version_of(e, "p") - 1, late) == base::errc::conflict);
+  CHECK(row("p", "k") == "(none)");
+
+  std::atomic<int> written{0};
+  std::atomic<bool> stop{false};
+  put(e, "counted", "n", "0");
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 3; ++t)
+    readers.emplace_back([&] {
+      for (int last = 0; !stop;) {
+        const int before = written;
+        const auto found = e.get("counted", "n");
+        const int now = found && *found ? std::stoi((*found)->str()) : -1;
+        CHECK(now >= std::max(before, last));
+        last = now;
+      }
+    });
+  for (int i = 1; i <= 300; ++i) {
+    put(e, "counted", "n", std::to_string(i));
+    written = i;
+    if (i % 10 == 0) put(e, "elsewhere", "n", std::to_string(i));
+  }
+  stop = true;
+  for (auto& t : readers) t.join();
+  CHECK(row("counted", "n") == "300");
+}
+
 void conforms_with_many_threads(const factory& make) {
   auto s = make(nullptr);
   engine& e = *s.made;

@@ -20,6 +20,7 @@ void conforms_in_reading_and_writing(const factory& make);
 void conforms_in_scans(const factory& make);
 void conforms_in_versions_and_conflicts(const factory& make);
 void conforms_in_watching(const factory& make);
+void conforms_in_single_rows(const factory& make);
 void conforms_in_blobs(const factory& make);
 void conforms_in_collection(const factory& make);
 void conforms_under_a_committer(const factory& make);

@@ -1,4 +1,4 @@
-// The committer keeps rows from one group to the next: another writer must make them void, whenever it comes.
+// Rows that are kept from one group to the next, and from one question to the next: another writer must make them void, whenever it comes.
 
 #include <doctest/doctest.h>
 
@@ -7,6 +7,7 @@
 
 #include "briefwerk/store/committer.hpp"
 #include "briefwerk/store/memory_engine.hpp"
+#include "store/engine/partitions.hpp"
 
 using namespace briefwerk;
 using namespace briefwerk::store;
@@ -121,4 +122,52 @@ TEST_CASE("a row erased or refused is not kept") {
   CHECK(!base::sync_wait(one.commit(std::move(refused))));
   REQUIRE(append_letter(one, 'b'));
   CHECK(row_of(*bottom) == "b");
+}
+
+TEST_CASE("rows of partitions: what was read while another commit came is not kept") {
+  partitions all(1u << 20);
+  all.begin(7);
+  const auto is = [&](std::string_view key, std::optional<std::string_view> value) {
+    const auto [version, row] = all.find("p", key);
+    return row && row->has_value() == value.has_value() && (!value || (*row)->view() == *value);
+  };
+  CHECK(all.version("p") == 7);
+  const auto asked = all.find("p", "k").first;
+  batch writes;
+  writes.put("k", "new");
+  writes.erase("gone");
+  all.committed("p", 8, &writes);
+  all.remember("p", asked, "k", octets::copy("old"));
+  CHECK_FALSE(all.find("p", "k").second);
+  all.remember("p", 8, "k", octets::copy("new"));
+  all.remember("p", 8, "gone", std::nullopt);
+  all.remember("p", 8, "k", octets::copy("again"));
+  CHECK(is("k", "new"));
+  CHECK(is("gone", std::nullopt));
+  writes.put("gone", "back");
+  writes.put("k", std::string(5000, 'x'));  // too large to be kept
+  all.committed("p", 9, &writes);
+  CHECK(all.version("p") == 9);
+  CHECK(is("gone", "back"));
+  CHECK_FALSE(all.find("p", "k").second);
+  all.committed("p", 10, nullptr);
+  CHECK_FALSE(all.find("p", "gone").second);
+  CHECK(all.version("other") == 7);
+}
+
+TEST_CASE("rows of partitions: their memory is bounded, versions stay") {
+  partitions all(100'000);
+  std::size_t kept = 0, most = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    all.committed(name, static_cast<version_number>(i) + 1, nullptr);
+    all.remember(name, static_cast<version_number>(i) + 1, "k", octets::copy(std::string(500, 'x')));
+    kept = 0;
+    if (i % 50 == 0)
+      for (int k = 0; k <= i; ++k) kept += all.find("p" + std::to_string(k), "k").second ? 1 : 0;
+    most = std::max(most, kept);
+  }
+  CHECK(most > 50);
+  CHECK(most <= 200);
+  CHECK(all.version("p1234") == 1235);
 }

@@ -19,6 +19,7 @@ TEST_CASE("memory engine: reading and writing") { testing::conforms_in_reading_a
 TEST_CASE("memory engine: scans") { testing::conforms_in_scans(make); }
 TEST_CASE("memory engine: versions and conflicts") { testing::conforms_in_versions_and_conflicts(make); }
 TEST_CASE("memory engine: watching") { testing::conforms_in_watching(make); }
+TEST_CASE("memory engine: rows asked for one by one") { testing::conforms_in_single_rows(make); }
 TEST_CASE("memory engine: blobs") { testing::conforms_in_blobs(make); }
 TEST_CASE("memory engine: collection") { testing::conforms_in_collection(make); }
 TEST_CASE("memory engine: under a committer") { testing::conforms_under_a_committer(make); }

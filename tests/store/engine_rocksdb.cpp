@@ -40,6 +40,7 @@ TEST_CASE("rocksdb engine: reading and writing") { run([] { testing::conforms_in
 TEST_CASE("rocksdb engine: scans") { run([] { testing::conforms_in_scans(make); }); }
 TEST_CASE("rocksdb engine: versions and conflicts") { run([] { testing::conforms_in_versions_and_conflicts(make); }); }
 TEST_CASE("rocksdb engine: watching") { run([] { testing::conforms_in_watching(make); }); }
+TEST_CASE("rocksdb engine: rows asked for one by one") { run([] { testing::conforms_in_single_rows(make); }); }
 TEST_CASE("rocksdb engine: blobs") { run([] { testing::conforms_in_blobs(make); }); }
 TEST_CASE("rocksdb engine: collection") { run([] { testing::conforms_in_collection(make); }); }
 TEST_CASE("rocksdb engine: under a committer") { run([] { testing::conforms_under_a_committer(make); }); }

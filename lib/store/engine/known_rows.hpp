@@ -18,6 +18,9 @@ namespace briefwerk::store {
 // Of one partition, as of one version. A row that is known to be missing has no octets.
 class known_rows {
  public:
+  known_rows() = default;
+  explicit known_rows(version_number as_of) noexcept : version(as_of) {}
+
   version_number version = 0;
 
   const std::optional<octets>* find(std::string_view key) const noexcept {
@@ -27,18 +30,20 @@ class known_rows {
   }
   // Only small rows, and not many of them, are worth their place.
   void remember(std::string_view key, const std::optional<octets>& value) {
-    constexpr std::size_t most_rows = 16, most_octets = 1024;
     if (rows_.size() >= most_rows || (value && value->size() > most_octets)) return;
     // A copy, so that no block of the engine's cache is pinned.
     rows_.emplace_back(std::string(key), value ? std::optional(octets::copy(value->view())) : std::nullopt);
   }
   void update(const batch& written) {
-    for (auto& [name, value] : rows_) {
-      const auto at = written.writes().find(name);
-      if (at == written.writes().end()) continue;
-      value.reset();
-      if (at->second) value = octets::copy(*at->second);
-    }
+    std::erase_if(rows_, [&](auto& row) {
+      const auto at = written.writes().find(row.first);
+      if (at == written.writes().end()) return false;
+      row.second.reset();
+      if (!at->second) return false;
+      if (at->second->size() > most_octets) return true;
+      row.second = octets::copy(*at->second);
+      return false;
+    });
   }
   std::size_t cost() const noexcept {
     constexpr std::size_t row_cost = 160;  // of strings and shared octets, by estimate
@@ -48,6 +53,8 @@ class known_rows {
   }
 
  private:
+  static constexpr std::size_t most_rows = 16, most_octets = 1024;
+
   std::vector<std::pair<std::string, std::optional<octets>>> rows_;
 };
 

@@ -12,19 +12,20 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <shared_mutex>
-#include <unordered_map>
 
 #include "store/engine/blob_codec.hpp"
 #include "store/engine/folder.hpp"
 #include "store/engine/index_view.hpp"
 #include "store/engine/journal.hpp"
 #include "store/engine/names.hpp"
+#include "store/engine/partitions.hpp"
 #include "store/engine/rocksdb_parts.hpp"
 #include "store/engine/watchers.hpp"
 
 namespace briefwerk::store {
 namespace {
+
+constexpr std::size_t known_octets = 8u << 20;  // of rows that were asked for one by one
 
 rocksdb::WriteOptions without_log() {
   rocksdb::WriteOptions options;
@@ -130,18 +131,22 @@ class rocksdb_engine final : public engine {
   base::result<std::unique_ptr<view>> read(std::string_view partition) const override {
     if (!good_partition(partition)) return base::fail(base::errc::malformed);
     // The version first: a view may then show more than its version says, never less.
-    const version_number version = version_of(partition);
+    const version_number version = partitions_.version(partition);
     return std::make_unique<index_view>(std::make_shared<index_snapshot>(*db_), partition, version);
   }
 
   base::result<version_number> version(std::string_view partition) const override {
     if (!good_partition(partition)) return base::fail(base::errc::malformed);
-    return version_of(partition);
+    return partitions_.version(partition);
   }
 
   base::result<std::optional<octets>> get(std::string_view partition, std::string_view key) const override {
     if (!good_partition(partition)) return base::fail(base::errc::malformed);
-    return read_row(*db_, nullptr, std::string(partition).append(1, '\0').append(key));
+    auto [version, known] = partitions_.find(partition, key);
+    if (known) return std::move(*known);
+    auto row = read_row(*db_, nullptr, std::string(partition).append(1, '\0').append(key));
+    if (row) partitions_.remember(partition, version, key, *row);
+    return row;
   }
 
   base::result<octets> read_blob(const blob_ref& ref) const override { return journal_->read(ref); }
@@ -192,12 +197,6 @@ class rocksdb_engine final : public engine {
     std::vector<std::string> partitions;
   };
 
-  version_number version_of(std::string_view partition) const {
-    std::shared_lock lock(versions_mutex_);
-    const auto at = versions_.find(partition);
-    return at == versions_.end() ? first_version_ : at->second;
-  }
-
   base::status open_index(const std::string& path, std::string& why);
   base::status open_journal(const std::string& path, std::string& why);
   bool check(std::span<change> changes) const;
@@ -228,9 +227,7 @@ class rocksdb_engine final : public engine {
 
   // A partition's version is the number of the group that changed it last; of those that no group since the opening
   // has changed, the number of the last group before.
-  mutable std::shared_mutex versions_mutex_;
-  version_number first_version_ = 0;
-  std::unordered_map<std::string, version_number, text_hash, std::equal_to<>> versions_;
+  mutable partitions partitions_{known_octets};
 
   std::mutex collect_mutex_;
   dead_ledger dead_;
@@ -271,7 +268,7 @@ base::status rocksdb_engine::open_journal(const std::string& path, std::string& 
   auto opened = journal::open(disk_, path, options, *from, replay, why);
   if (!opened) return base::fail(opened.error());
   journal_ = std::move(*opened);
-  first_version_ = journal_->next().group - 1;
+  partitions_.begin(journal_->next().group - 1);
   log_.log(base::log_level::info, "store.opened", {{"replayed_groups", replayed}, {"segment", journal_->next().segment}});
   return {};
 }
@@ -282,7 +279,7 @@ bool rocksdb_engine::check(std::span<change> changes) const {
     c.outcome = {};
     if (!good_change(c))
       c.outcome = base::errc::malformed;
-    else if (version_of(c.partition) != c.expected)
+    else if (partitions_.version(c.partition) != c.expected)
       c.outcome = base::errc::conflict;
     good = good && !c.outcome;
   }
@@ -334,14 +331,12 @@ base::status rocksdb_engine::apply(unapplied_group& g, std::span<const change> c
     log_.log(base::log_level::error, "store.index.failed", {{"reason", written.ToString()}});
     return base::fail(index_error(written));
   }
-  {
-    std::lock_guard lock(versions_mutex_);
-    for (const auto& partition : g.partitions) versions_[partition] = g.version;
-  }
+  for (const change& c : changes) partitions_.committed(c.partition, g.version, c.writes);
   for (const change& c : changes)
     watchers_.publish(c.partition, {.version = g.version, .writes = c.writes, .before = c.expected});
-  if (changes.empty())
-    for (const auto& partition : g.partitions) watchers_.publish(partition, {.version = g.version});
+  if (!changes.empty()) return {};
+  for (const auto& partition : g.partitions) partitions_.committed(partition, g.version, nullptr);
+  for (const auto& partition : g.partitions) watchers_.publish(partition, {.version = g.version});
   return {};
 }
 
