@@ -3,6 +3,7 @@
 #include "briefwerk/mail/envelope.hpp"
 #include "briefwerk/mail/header.hpp"
 #include "mail/ascii.hpp"
+#include "mail/joined_parameters.hpp"
 
 namespace briefwerk::mail {
 namespace {
@@ -90,15 +91,23 @@ class writer {
   }
 
   void parameters(std::string_view rest) {
-    std::string_view name, value;
-    bool escaped = false;
     bool first = true;
-    for (parameter_reader reader(rest); reader.next(name, value, escaped); first = false) {
+    const auto write = [&](std::string_view name, std::string_view value) {
       out_ += first ? '(' : ' ';
       append_imap_string(out_, name);
       out_ += ' ';
-      if (escaped) append_imap_string(out_, unquote(value));
-      else append_imap_string(out_, value);
+      append_imap_string(out_, value);
+      first = false;
+    };
+    if (rest.find('*') != rest.npos) {
+      for (const auto& [name, value] : read_joined_parameters(rest)) write(name, value);
+    } else {
+      std::string_view name, value;
+      bool escaped = false;
+      for (parameter_reader reader(rest); reader.next(name, value, escaped);) {
+        if (escaped) write(name, unquote(value));
+        else write(name, value);
+      }
     }
     out_ += first ? "NIL" : ")";
   }

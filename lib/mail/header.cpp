@@ -102,18 +102,17 @@ std::string unfold(std::string_view value) {
   value = ascii::trim(value);
   std::string out;
   out.reserve(value.size());
-  while (!value.empty()) {
-    const auto end = value.find('\n');
-    if (end == value.npos) {
-      out += value;
-      break;
-    }
+  for (auto end = value.find('\n'); end != value.npos; end = value.find('\n')) {
     auto line = value.substr(0, end);
+    value.remove_prefix(end + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
     out += line;
-    value.remove_prefix(end + 1);
+    const auto text = std::min(value.find_first_not_of(" \t"), value.size());
+    if (text == 0) continue;
+    value.remove_prefix(text);
+    if (!out.ends_with(' ') && !out.ends_with('\t')) out += ' ';
   }
-  return out;
+  return out += value;
 }
 
 std::vector<std::string> parse_message_ids(std::string_view value, std::size_t limit) {

@@ -1,5 +1,6 @@
 #include "mail/preview.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "briefwerk/mail/charset.hpp"
@@ -10,7 +11,7 @@
 namespace briefwerk::mail {
 namespace {
 
-constexpr std::size_t preview_characters = 256;  // RFC 8970 §3.1
+constexpr std::size_t preview_characters = 200;  // RFC 8970 §3.1: more than 256 are forbidden, more than 200 unwanted
 constexpr std::size_t plain_octets = 4096;       // read of a text part
 constexpr std::size_t html_octets = 65536;       // styles stand before the text
 
@@ -100,8 +101,10 @@ std::string one_line(std::string_view text) {
 }
 
 const mime_part* find_text(const mime_tree& tree, std::string_view subtype) {
+  std::uint32_t attached_end = 0;  // what lies before it is of another message
   for (const auto& part : tree.parts()) {
-    if (part.kind == part_kind::message && part.parent != no_part) break;  // the text of another message
+    if (part.kind == part_kind::message && part.parent != no_part) attached_end = std::max(attached_end, part.body.end());
+    if (part.body.offset < attached_end) continue;
     if (part.kind != part_kind::leaf || !tree.is(part, "text", subtype) || part.body.empty()) continue;
     auto value = tree.view(part.content_disposition);
     std::string_view disposition;

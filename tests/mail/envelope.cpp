@@ -32,6 +32,9 @@ TEST_CASE("ENVELOPE, RFC 9051 §7.5.2, whole and cut") {
       {"a route", "To: <@x,@y:a@b>\r\n\r\n", "(NIL NIL NIL NIL NIL ((NIL \"@x,@y\" \"a\" \"b\")) NIL NIL NIL NIL)"},
       {"quotes and backslashes", "Subject: a \"b\" \\c\r\n\r\n", "(NIL \"a \\\"b\\\" \\\\c\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
       {"folding goes", "Subject: a\r\n b\r\n\r\n", "(NIL \"a b\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
+      {"white space that begins a line is one space", "Subject: a\r\n\tb\r\n   c \r\n d\r\n \r\n\te\r\n\r\n",
+       "(NIL \"a b c d e\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
+      {"white space within a line stays", "Subject: a  b\tc\r\n\r\n", "(NIL \"a  b\tc\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
       {"8 bit in a literal", "Subject: gr\xc3\xbcn\r\n\r\n", "(NIL {5}\r\ngr\xc3\xbcn NIL NIL NIL NIL NIL NIL NIL NIL)"},
       {"a bare CR in a literal", "Subject: a\rb\r\n\r\n", "(NIL {3}\r\na\rb NIL NIL NIL NIL NIL NIL NIL NIL)"},
       {"NUL cannot be sent", std::string_view("Subject: a\0b\r\n\r\n", 16), "(NIL \"ab\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
@@ -104,6 +107,17 @@ TEST_CASE("BODY and BODYSTRUCTURE, RFC 9051 §7.5.2") {
        "(\"image\" \"png\" (\"name*\" \"utf-8''a\") NIL NIL \"7bit\" 1)",
        "(\"image\" \"png\" (\"name*\" \"utf-8''a\") NIL NIL \"7bit\" 1 \"m\" (\"attachment\" (\"filename\" \"a \\\"b\"))"
        " (\"en\" \"de\") \"x\")"},
+      {"RFC 2231 §3 pieces are one parameter", "Content-Type: a/b; x=1; Name*1=\"b c\"; name*0=\"a \"; y=2\r\n"
+       "Content-Disposition: attachment; filename*0*=utf-8''%C3%A4; filename*1=\"x y%\"; filename*2*=%20z; filename=f\r\n\r\nx",
+       "(\"a\" \"b\" (\"x\" \"1\" \"Name\" \"a b c\" \"y\" \"2\") NIL NIL \"7bit\" 1)",
+       "(\"a\" \"b\" (\"x\" \"1\" \"Name\" \"a b c\" \"y\" \"2\") NIL NIL \"7bit\" 1 NIL (\"attachment\""
+       " (\"filename*\" \"utf-8''%C3%A4x%20y%25%20z\" \"filename\" \"f\")) NIL NIL)"},
+      {"pieces behind a gap, pieces without a beginning, and repeated ones stay",
+       "Content-Type: a/b; n*0=a; n*2=c; n*0=d; m*1=x; o**=y; p*0=1; p*1*=%41; *0=z\r\n\r\nx",
+       "(\"a\" \"b\" (\"n\" \"a\" \"n*2\" \"c\" \"n*0\" \"d\" \"m*1\" \"x\" \"o**\" \"y\" \"p*\" \"''1%41\" \"*0\" \"z\")"
+       " NIL NIL \"7bit\" 1)",
+       "(\"a\" \"b\" (\"n\" \"a\" \"n*2\" \"c\" \"n*0\" \"d\" \"m*1\" \"x\" \"o**\" \"y\" \"p*\" \"''1%41\" \"*0\" \"z\")"
+       " NIL NIL \"7bit\" 1 NIL NIL NIL NIL)"},
       {"a message with its envelope", "Content-Type: message/rfc822\r\n\r\nSubject: s\r\n\r\nx\r\n",
        "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 17 (NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL)"
        " (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1) 3)",

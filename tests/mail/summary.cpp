@@ -100,9 +100,13 @@ TEST_CASE("previews, RFC 8970") {
         "gr\xc3\xbcn e");
   CHECK(preview("Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/html\n\nx\n--b\n\ny\n--b--") == "y");
   CHECK(preview("Content-Type: image/png\n\nx") == "");
+  // The text may stand behind a message that is attached, whose own text does not count.
+  CHECK(preview("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n\ninside\n--b\n\nown\n--b--") == "own");
+  CHECK(preview("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n\ninside\n--b--") == "");
+  CHECK(preview("Content-Type: message/rfc822\n\n\ninside") == "inside");
   std::string text = "\n";
   for (int i = 0; i < 3000; ++i) text += "\xc3\xa4";
-  CHECK(preview(text).size() == 512);  // 256 characters
+  CHECK(preview(text).size() == 400);  // 200 characters
   CHECK(preview("\n\x01" + text) == preview(text));
   CHECK(mail::strip_html("<p") == " ");
   CHECK(mail::strip_html("a < b") == "a  ");

@@ -67,7 +67,8 @@ class header_block {
 // line: BODY[HEADER.FIELDS (…)] and its opposite (RFC 9051 §6.4.5.1).
 void append_header_fields(std::string& out, std::string_view block, std::span<const std::string_view> names, bool negate);
 
-// Removes the line ends of folding (RFC 5322 §2.2.3) and white space round the value.
+// Removes the line ends of folding (RFC 5322 §2.2.3) and white space round the value. White space that begins a line
+// becomes one space: senders fold with a tab, or with more spaces than were there.
 std::string unfold(std::string_view value);
 
 // An unstructured value, or any other text with encoded-words, as valid UTF-8: unfolded, RFC 2047 decoded. Encoded

@@ -38,7 +38,7 @@ struct message_summary {
   std::string display_from, display_to;
 
   bool has_attachment = false;   // a part that a mail program would list as a file
-  std::string preview;           // RFC 8970: at most 256 characters of UTF-8, one line
+  std::string preview;           // RFC 8970: at most 200 characters of UTF-8, one line
 
   bool operator==(const message_summary&) const = default;
 };
