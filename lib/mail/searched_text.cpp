@@ -32,6 +32,18 @@ bool visit_part(const mime_tree& tree, const mime_part& part, const text_visitor
   return visit(guess_utf8(octets));
 }
 
+// What is cut in pieces or encoded as RFC 2231 has it does not stand in the header as people write it.
+bool visit_names(const mime_tree& tree, byte_range field, parameterised_value (&parse)(std::string_view), const text_visitor& visit) {
+  const auto raw = tree.view(field);
+  if (raw.find('*') == raw.npos) return false;
+  const auto value = parse(raw);
+  for (const std::string_view name : {"name", "filename"}) {
+    const std::string* text = value.find(name);
+    if (text != nullptr && visit(*text)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool visit_header_text(std::string_view block, const text_visitor& visit) {
@@ -57,7 +69,19 @@ bool visit_body_text(const mime_tree& tree, const text_visitor& visit) {
     const auto* parent = tree.parent(part);
     const bool is_message = parent != nullptr && parent->kind == part_kind::message;
     if (is_message && visit_header_text(tree.view(part.header), visit)) return true;
-    if (part.kind == part_kind::leaf && tree.is(part, "text") && visit_part(tree, part, visit)) return true;
+    const bool is_text = part.kind == part_kind::leaf && (tree.is(part, "text") || tree.is(part, "message"));
+    if (is_text && visit_part(tree, part, visit)) return true;
+  }
+  return false;
+}
+
+bool visit_part_headers(const mime_tree& tree, const text_visitor& visit) {
+  for (const auto& part : tree.parts()) {
+    const auto* parent = tree.parent(part);
+    const bool is_inside = parent != nullptr && parent->kind != part_kind::message;
+    if (is_inside && visit_header_text(tree.view(part.header), visit)) return true;
+    if (visit_names(tree, part.content_type, parse_content_type, visit)) return true;
+    if (visit_names(tree, part.content_disposition, parse_content_disposition, visit)) return true;
   }
   return false;
 }

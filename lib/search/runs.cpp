@@ -90,7 +90,7 @@ bool run_reader::next(run& out) {
 std::string text_version() {
   UVersionInfo version;
   u_getUnicodeVersion(version);
-  return "1 " + std::to_string(version[0]) + "." + std::to_string(version[1]);
+  return "2 " + std::to_string(version[0]) + "." + std::to_string(version[1]);
 }
 
 }  // namespace briefwerk::search

@@ -40,8 +40,10 @@ message_terms::message_terms(const message_text& message) {
       return full_;
     };
   };
-  mail::visit_header_text(message.octets, visit(term_field::header));
-  mail::visit_body_text(mail::mime_tree(message.octets), visit(term_field::body));
+  const mail::mime_tree tree(message.octets);
+  const auto in_header = visit(term_field::header);
+  if (!mail::visit_header_text(message.octets, in_header)) mail::visit_part_headers(tree, in_header);
+  mail::visit_body_text(tree, visit(term_field::body));
 }
 
 void message_terms::add_text(term_field field, std::string_view text) {

@@ -105,6 +105,7 @@ probe random_probe(randomness& random, const std::vector<std::string>& messages)
     const auto& message = messages[below(random, messages.size())];
     const auto keep = [&](std::string_view text) { return texts.emplace_back(text), false; };
     mail::visit_header_text(message, keep);
+    mail::visit_part_headers(mail::mime_tree(message), keep);
     mail::visit_body_text(mail::mime_tree(message), keep);
     out.text = cut(random, texts[below(random, texts.size())]);
   }

@@ -27,6 +27,7 @@ unsigned scanned(const probe& asked, const std::string& message) {
     mail::visit_field_text(message, asked.name, look);
   } else {
     if (asked.in == field::text) mail::visit_header_text(message, look);
+    if (asked.in == field::text) mail::visit_part_headers(mail::mime_tree(message), look);
     mail::visit_body_text(mail::mime_tree(message), look);
   }
   return searcher.score();

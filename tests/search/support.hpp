@@ -122,7 +122,9 @@ inline bool holds(const probe& asked, const std::string& message) {
     case field::message_id: return kept(mail::envelope_field::message_id);
     case field::header: return mail::visit_field_text(message, asked.name, found);
     case field::body: return mail::visit_body_text(mail::mime_tree(message), found);
-    case field::text: return mail::visit_header_text(message, found) || mail::visit_body_text(mail::mime_tree(message), found);
+    case field::text:
+      return mail::visit_header_text(message, found) || mail::visit_part_headers(mail::mime_tree(message), found) ||
+             mail::visit_body_text(mail::mime_tree(message), found);
   }
   return false;
 }

@@ -51,15 +51,21 @@ struct indexed_house {
 
 std::string message(int number) {
   const bool odd = number % 2 == 1;
-  return "From: Sender <sender" + std::to_string(number) + "@example.org>\r\nSubject: " + (odd ? "Odd" : "=?utf-8?q?Gr=C3=BC=C3=9Fe?=") +
-         " number " + std::to_string(number) + "\r\nX-Kind: " + (number % 3 == 0 ? "third" : "plain") +
-         "\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\nK\xf6ln, the " + (number % 5 == 0 ? "fifth" : "usual") +
-         " message, code 00aa11bb22cc" + std::to_string(number) + "dd.\r\n";
+  const std::string text = std::string("Content-Type: text/plain; charset=iso-8859-1\r\n\r\nK\xf6ln, the ") +
+                           (number % 5 == 0 ? "fifth" : "usual") + " message, code 00aa11bb22cc" + std::to_string(number) + "dd.\r\n";
+  const std::string head = "From: Sender <sender" + std::to_string(number) + "@example.org>\r\nSubject: " +
+                           (odd ? "Odd" : "=?utf-8?q?Gr=C3=BC=C3=9Fe?=") + " number " + std::to_string(number) +
+                           "\r\nX-Kind: " + (number % 3 == 0 ? "third" : "plain") + "\r\n";
+  if (number % 7 != 0) return head + text;
+  return head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + text +
+         "--b\r\nContent-Type: application/pdf; name*=utf-8''Beleg%20" + std::to_string(number) +
+         ".pdf\r\nX-Part: seventh\r\n\r\nx\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nStatus: 5.1.1\r\n--b--\r\n";
 }
 
 const char* const programs[] = {
     "BODY \"usual\"", "BODY \"usu\"", "NOT BODY \"usual\"", "BODY \"K\"", "BODY \"usual message\"", "BODY \"message usual\"",
-    "OR BODY \"fifth\" SUBJECT \"odd\"", "NOT OR BODY \"fifth\" HEADER X-Kind \"third\"", "TEXT \"third\"", "TEXT \"cc17dd\"",
+    "OR BODY \"fifth\" SUBJECT \"odd\"", "NOT OR BODY \"fifth\" HEADER X-Kind \"third\"", "TEXT \"third\"", "TEXT \"beleg 1\"", "TEXT \"seventh\"",
+    "BODY \"seventh\"", "HEADER X-Part \"seventh\"", "BODY \"5.1.1\"", "TEXT \"cc17dd\"",
     "SUBJECT \"number 1\"", "NOT SUBJECT \"odd\"", "HEADER X-Kind \"hir\"", "HEADER X-Kind \"\"", "HEADER X-None \"\"",
     "NOT HEADER X-Kind \"third\"", "FROM \"sender12\"", "FROM \"der7@example\"", "BODY \"fifth\" SUBJECT \"odd\" FROM \"sender1\"",
     "SUBJECT \"odd\" OR BODY \"fifth\" HEADER X-Kind \"third\"", "TO \"nobody\"", "BODY \", \"", "UNSEEN BODY \"fifth\" 10:90",

@@ -20,7 +20,11 @@ using text_visitor = std::function<bool(std::string_view text)>;
 bool visit_header_text(std::string_view block, const text_visitor& visit);
 // The values of the fields of that name.
 bool visit_field_text(std::string_view block, std::string_view field, const text_visitor& visit);
-// Text parts, decoded, and the headers of messages inside. Of a part larger than 16 MiB the first 16 MiB.
+// Text parts, decoded, reports (message/delivery-status and the like), and the headers of messages inside. Of a part
+// larger than 16 MiB the first 16 MiB. This is BODY.
 bool visit_body_text(const mime_tree& tree, const text_visitor& visit);
+// The headers of the parts, and file names that RFC 2231 encodes, also those of the message itself. TEXT is
+// visit_header_text of the message, this, and visit_body_text.
+bool visit_part_headers(const mime_tree& tree, const text_visitor& visit);
 
 }  // namespace briefwerk::mail

@@ -34,7 +34,7 @@ enum class field : std::uint8_t {
   from, to, cc, bcc, subject, message_id,  // of what was kept at delivery
   header,                                  // the value of a named header field
   body,                                    // text parts, and headers of messages inside
-  text,                                    // body and all header fields
+  text,                                    // body and all header fields, of the parts too
 };
 
 struct probe {

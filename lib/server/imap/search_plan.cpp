@@ -273,7 +273,8 @@ unsigned search_plan::fuzzy_score(const node& leaf, search_subject& message) con
     if (const auto text = mail::envelope_text(message.summary.envelope, *field)) searcher.look_at(*text);
   } else if (leaf.key == search_key::header) {
     mail::visit_field_text(message.octets, leaf.field, look);
-  } else if (leaf.key == search_key::body || !mail::visit_header_text(message.octets, look)) {
+  } else if (leaf.key == search_key::body ||
+             (!mail::visit_header_text(message.octets, look) && !mail::visit_part_headers(message.tree(), look))) {
     mail::visit_body_text(message.tree(), look);
   }
   return message.note_score(&leaf, searcher.score());
@@ -321,7 +322,7 @@ bool search_plan::text_holds(const node& leaf, search_subject& message) const {
     case search_key::body: return leaf.text.empty() || mail::visit_body_text(message.tree(), holds);
     case search_key::text:
       return leaf.text.empty() || mail::visit_header_text(message.octets, holds) ||
-             mail::visit_body_text(message.tree(), holds);
+             mail::visit_part_headers(message.tree(), holds) || mail::visit_body_text(message.tree(), holds);
     default: return false;
   }
 }
