@@ -52,7 +52,7 @@ TEST_CASE("imap: commands without arguments and heads") {
       {"a prefix is not the name", "a1 FETC 1 FLAGS", "BAD: Unknown command"},
       {"UID goes before few commands only", "a1 UID NOOP", "BAD: Unknown command"},
       {"UID needs a command", "a1 UID", "BAD: Argument missing"},
-      {"nothing after the command", "a1 NOOP ", "BAD: Too many arguments"},
+      {"spaces behind the command, as some programs send them", "a1 NOOP ", "noop"},
       {"nothing after the command", "a1 CLOSE x", "BAD: Too many arguments"},
       {"8-bit octets are no atom", "a1 NO\xC3\xB6P", "BAD: Invalid argument"},
   };
@@ -118,6 +118,7 @@ TEST_CASE("imap: login and authentication") {
       {"an empty list", "a ID ()", "id"},
       {"pairs only", R"(a ID ("name"))", "BAD: Invalid argument"},
       {"RFC 5161 §3.1", "a ENABLE CONDSTORE X-GOOD", "enable CONDSTORE X-GOOD"},
+      {"spaces behind the last", "a ENABLE CONDSTORE ", "enable CONDSTORE"},
       {"RFC 5161 §4: one at least", "a ENABLE", "BAD: Argument missing"},
   };
   check(rows);
@@ -139,6 +140,9 @@ TEST_CASE("imap: mailbox commands") {
        "select [INBOX] qresync 67890007 90060115194045000 41:211,214:541"},
       {"RFC 7162 §3.2.5.2", "a SELECT INBOX (QRESYNC (67890007 90060115194045000 41:211 (1,3 5,7)))",
        "select [INBOX] qresync 67890007 90060115194045000 41:211 1,3=5,7"},
+      {"what 0 stands for is a client that knows nothing", "a SELECT INBOX (QRESYNC (67890007 0))", "select [INBOX] qresync 67890007 0"},
+      {"spaces behind the last argument", "a SELECT INBOX ", "select [INBOX]"},
+      {"more spaces than one", "a SELECT  INBOX  (CONDSTORE )", "select [INBOX] condstore"},
       {"unknown parameter", "a SELECT INBOX (FROB)", "BAD: Unknown option"},
       {"RFC 9051 §6.3.4", "a CREATE owatagusiam/", "create [owatagusiam/]"},
       {"RFC 6154 §5.2", R"(a CREATE MyDrafts (USE (\Drafts)))", R"(create [MyDrafts] \Drafts)"},
@@ -196,7 +200,7 @@ TEST_CASE("imap: message commands") {
       {"set forms", "a FETCH 1,3:*,*,9:5 FLAGS", "fetch 1,3:*,*,9:5 flags"},
       {"RFC 5182", "a FETCH $ FLAGS", "fetch $ flags"},
       {"what is asked for twice is told once", "a FETCH 1 (FLAGS ENVELOPE FLAGS ENVELOPE)", "fetch 1 flags envelope"},
-      {"UID FETCH tells UIDs", "a UID FETCH 4827313:4828442 FLAGS", "uid fetch 4827313:4828442 flags uid"},
+      {"UID FETCH tells UIDs", "a UID FETCH 4827313:4828442 FLAGS", "uid fetch 4827313:4828442 uid flags"},
       {"once", "a UID FETCH 1 (UID FLAGS)", "uid fetch 1 uid flags"},
       {"RFC 9051 §6.4.5", "a FETCH 1 BODY[]", "fetch 1 section[]"},
       {"old names", "a FETCH 1 (RFC822 RFC822.HEADER RFC822.TEXT)", "fetch 1 rfc822 rfc822_header rfc822_text"},
@@ -211,8 +215,12 @@ TEST_CASE("imap: message commands") {
       {"partial without length", "a FETCH 1 BODY[]<0>", "BAD: Invalid section"},
       {"RFC 3516 §4.2", "a FETCH 1 (BINARY.PEEK[1.2]<1.2> BINARY.SIZE[1])", "fetch 1 binary.peek[].1.2<1.2> binary_size.1"},
       {"no text in BINARY", "a FETCH 1 BINARY[TEXT]", "BAD: Invalid section"},
-      {"RFC 7162 §3.1.4.1", "a UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)", "uid fetch 300:500 flags uid modseq since12345 vanished"},
+      {"RFC 7162 §3.1.4.1", "a UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)", "uid fetch 300:500 uid flags modseq since12345 vanished"},
       {"RFC 7162 §3.2.6: VANISHED alone", "a UID FETCH 1 (FLAGS) (VANISHED)", "BAD: Unknown option"},
+      {"what 0 stands for is a client that knows nothing", "a FETCH 1 FLAGS (CHANGEDSINCE 0)", "fetch 1 flags modseq since0"},
+      {"more spaces than one", "a FETCH  1:2  ( FLAGS  UID )  (CHANGEDSINCE  1 ) ", "fetch 1:2 flags uid modseq since1"},
+      {"spaces about header names", "a FETCH 1 (BODY.PEEK[HEADER.FIELDS (DATE  FROM )])", "fetch 1 section.peek[HEADER.FIELDS]/DATE/FROM"},
+      {"no space is still none", "a FETCH 1FLAGS", "BAD: Invalid argument"},
       {"no items", "a FETCH 1 ()", "BAD: Invalid argument"},
       {"list without end", "a FETCH 1 (FLAGS", "BAD: Argument missing"},
       {"set without number", "a FETCH , FLAGS", "BAD: Invalid message set"},
@@ -225,6 +233,8 @@ TEST_CASE("imap: message commands") {
       {"RFC 9051 §6.4.6", R"(a STORE 2:4 +FLAGS (\Deleted))", "store 2:4 +8"},
       {"silent, without parentheses", R"(a STORE 1 -FLAGS.SILENT \Seen $Junk)", "store 1 -silent 1+$Junk"},
       {"replace by nothing", "a STORE 1 FLAGS ()", "store 1 =0"},
+      {"spaces in the list", R"(a STORE 1 +FLAGS ( \Deleted ))", "store 1 +8"},
+      {"spaces alone in the list", "a STORE 1 FLAGS ( )", "store 1 =0"},
       {"RFC 7162 §3.1.3", R"(a UID STORE 7 (UNCHANGEDSINCE 320162338) +FLAGS.SILENT (\Deleted))",
        "uid store 7 +silent unchanged320162338 8"},
       {"\\Recent cannot be set (RFC 3501 §2.3.2)", R"(a STORE 1 FLAGS (\Recent))", "BAD: Invalid flag"},
@@ -348,7 +358,8 @@ TEST_CASE("imap: search") {
       {"no such day", "a SEARCH ON 30-Feb-2000", "BAD: Invalid date"},
       {"four digits", "a SEARCH ON 1-Feb-94", "BAD: Invalid date"},
       {"WITHIN needs a number above 0", "a SEARCH OLDER 0", "BAD: Invalid number"},
-      {"space at the end", "a SEARCH ALL ", "BAD: Argument missing"},
+      {"space at the end", "a SEARCH ALL ", "search and(all)"},
+      {"spaces in a list", "a SEARCH ( SEEN  FLAGGED )", "search and(and(flags_set:1 flags_set:4))"},
   };
   check(rows);
 }

@@ -38,8 +38,8 @@ TEST_CASE("MESSAGELIMIT: commands deal with the highest UIDs, from there down") 
       {"the client goes on from there", "UID FETCH 1:3 UID", {"* 1 FETCH (UID 1)", "* 2 FETCH (UID 2)", "* 3 FETCH (UID 3)"},
        " OK Fetched"},
       {"messages are read as well", "UID FETCH 1,3,5,6 (RFC822.SIZE PREVIEW)",
-       {"* 6 FETCH (RFC822.SIZE 170 PREVIEW \"Hello there\" UID 6)", "* 5 FETCH (RFC822.SIZE 170 PREVIEW \"Hello there\" UID 5)",
-        "* 3 FETCH (RFC822.SIZE 170 PREVIEW \"Hello there\" UID 3)"},
+       {"* 6 FETCH (UID 6 RFC822.SIZE 170 PREVIEW \"Hello there\")", "* 5 FETCH (UID 5 RFC822.SIZE 170 PREVIEW \"Hello there\")",
+        "* 3 FETCH (UID 3 RFC822.SIZE 170 PREVIEW \"Hello there\")"},
        " OK [MESSAGELIMIT 3 3] Fetched"},
       {"§3.1: a PARTIAL range counts by itself", "UID FETCH 1:* UID (PARTIAL 1:2)", {"* 1 FETCH (UID 1)", "* 2 FETCH (UID 2)"},
        " OK Fetched"},
@@ -107,8 +107,8 @@ TEST_CASE("MESSAGELIMIT: CLOSE and STATUS are not limited; with UIDONLY") {
   CHECK(has_part(c.command("ENABLE UIDONLY"), " OK "));
   const auto said = c.command("UID FETCH 1:* RFC822.SIZE");
   REQUIRE(said.size() == 4);
-  CHECK(said[0] == "* 10 UIDFETCH (RFC822.SIZE 170 UID 10)");
-  CHECK(said[2] == "* 8 UIDFETCH (RFC822.SIZE 170 UID 8)");
+  CHECK(said[0] == "* 10 UIDFETCH (UID 10 RFC822.SIZE 170)");
+  CHECK(said[2] == "* 8 UIDFETCH (UID 8 RFC822.SIZE 170)");
   CHECK(said[3].find(" OK [MESSAGELIMIT 3 8] ") != std::string::npos);
   // §3.1: with another code in the tagged OK, an untagged NO.
   const auto moved = c.command("UID MOVE 1:* Archive");

@@ -30,6 +30,8 @@ TEST_CASE("LIST in its forms") {
       {"wildcards in the reference", "LIST \"w*/\" o*", {"\"/\" work/old", "work/old/2024"}, {"werk"}},
       {"more octets than the name", "LIST \"\" work%s", {}, {"\"/\" work"}},
       {"INBOX in any case", "LIST \"\" iNbOx", {"INBOX"}, {"work"}},
+      {"so with wildcards", "LIST \"\" iNb%", {"INBOX"}, {"work"}},
+      {"and no other name", "LIST \"\" WORK*", {}, {"work"}},
       {"special use", "LIST (SPECIAL-USE) \"\" *", {"\\Sent", "\\Trash", "\\Junk", "\\Drafts", "\\Archive"}, {"work"}},
       {"subscribed only", "LIST (SUBSCRIBED) \"\" *", {"INBOX", "\\Subscribed"}, {"werk"}},
       {"several patterns", "LIST \"\" (werk work/old)", {"\"/\" werk", "\"/\" work/old"}, {"2024"}},

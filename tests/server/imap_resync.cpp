@@ -71,10 +71,32 @@ TEST_CASE("CONDSTORE, RFC 7162 §3.1") {
   other.command("STORE 3 +FLAGS.SILENT (\\Deleted)");
   other.command("UID EXPUNGE 3");
   said = c.command("STORE 4 (UNCHANGEDSINCE " + std::to_string(last) + ") +FLAGS.SILENT (\\Draft)");
-  CHECK_MESSAGE(has_part(said, "* 4 FETCH (UID 4 FLAGS ("), t::all_of(said));
+  CHECK_MESSAGE(has_part(said, "* 4 FETCH (UID 4 MODSEQ ("), t::all_of(said));
   CHECK_FALSE(has_part(said, "EXPUNGE"));
   other.command("STORE 1 -FLAGS (\\Flagged)");
   CHECK_MESSAGE(has_part(c.command("NOOP"), "* 1 FETCH (UID 1 FLAGS ("), "§3.2.4: of others' changes too");
+}
+
+TEST_CASE("after .SILENT the flags are told where the client cannot know them, RFC 9051 §6.4.6") {
+  house home;
+  client c(home), other(home);
+  c.login();
+  other.login();
+  fill(c, 3);
+  c.command("SELECT INBOX (CONDSTORE)");
+  other.command("SELECT INBOX");
+  CHECK(has_part(c.command("UID STORE 1 +FLAGS.SILENT (\\Seen)"), "* 1 FETCH (UID 1 MODSEQ ("));
+  CHECK(has_part(c.command("STORE 1 -FLAGS.SILENT (\\Seen)"), "* 1 FETCH (UID 1 MODSEQ ("));
+  CHECK(has_part(c.command("STORE 1 FLAGS.SILENT (\\Answered new)"), "* 1 FETCH (UID 1 MODSEQ ("));
+  CHECK(has_part(c.command("FETCH 1 FLAGS"), "* 1 FETCH (FLAGS (\\Answered \\Recent new))"));
+  CHECK_MESSAGE(has_part(c.command("STORE 1 +FLAGS (\\Seen)"), "* 1 FETCH (UID 1 FLAGS ("), "not silent");
+  // Others' changes that could not be told yet: a removal stands before them.
+  other.command("STORE 3 +FLAGS.SILENT (\\Deleted)");
+  c.command("NOOP");
+  other.command("EXPUNGE");
+  other.command("STORE 2 +FLAGS (\\Flagged)");
+  const auto said = c.command("STORE 2 +FLAGS.SILENT (\\Seen)");
+  CHECK_MESSAGE(has_part(said, "* 2 FETCH (UID 2 FLAGS (\\Seen \\Flagged"), t::all_of(said));
 }
 
 TEST_CASE("QRESYNC, RFC 7162 §3.2") {
@@ -122,6 +144,10 @@ TEST_CASE("QRESYNC, RFC 7162 §3.2") {
   said = c.command("EXPUNGE");
   CHECK(has_line(said, "* VANISHED 1"));
   CHECK(has_part(said, "OK [HIGHESTMODSEQ "));
+  said = c.command("UID MOVE 6 Sent");
+  CHECK(has_line(said, "* VANISHED 6"));
+  CHECK_MESSAGE(has_part(said, "OK [HIGHESTMODSEQ "), t::all_of(said));
+  CHECK_FALSE(has_part(c.command("UID MOVE 6 Sent"), "HIGHESTMODSEQ"));
   c.command("UID STORE 5 +FLAGS.SILENT (\\Deleted)");
   CHECK_MESSAGE(!has_part(c.command("CLOSE"), "HIGHESTMODSEQ"), "§3.2.8: MUST NOT");
 }
@@ -172,10 +198,10 @@ TEST_CASE("UIDONLY, RFC 9586") {
     CAPTURE(refused);
     CHECK(has_part(c.command(refused), "BAD [UIDREQUIRED]"));
   }
-  CHECK(has_part(c.command("UID FETCH 2 FLAGS"), "* 2 UIDFETCH (FLAGS ("));
+  CHECK(has_part(c.command("UID FETCH 2 FLAGS"), "* 2 UIDFETCH (UID 2 FLAGS ("));
   CHECK(has_part(c.command("UID STORE 2 +FLAGS (\\Deleted)"), "* 2 UIDFETCH (UID 2 FLAGS (\\Deleted"));
   CHECK(has_line(c.command("EXPUNGE"), "* VANISHED 2"));
-  CHECK(has_part(c.command("UID FETCH 3 FLAGS"), "* 3 UIDFETCH (FLAGS ("));
+  CHECK(has_part(c.command("UID FETCH 3 FLAGS"), "* 3 UIDFETCH (UID 3 FLAGS ("));
 }
 
 TEST_CASE("UNAUTHENTICATE, RFC 8437") {

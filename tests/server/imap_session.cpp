@@ -61,7 +61,8 @@ TEST_CASE("FETCH answers from the index, the summary and the message") {
   };
   const row rows[] = {
       {"flags and keywords", "FETCH 1 FLAGS", "* 1 FETCH (FLAGS (\\Flagged \\Recent work))"},
-      {"the UID form names the UID", "UID FETCH 1 (FLAGS)", "* 1 FETCH (FLAGS (\\Flagged \\Recent work) UID 1)"},
+      {"the UID form names the UID", "UID FETCH 1 (FLAGS)", "* 1 FETCH (UID 1 FLAGS (\\Flagged \\Recent work))"},
+      {"before what is long, where programs look for it", "UID FETCH 1 (BODY.PEEK[TEXT])", "* 1 FETCH (UID 1 BODY[TEXT] {13}\r\nHello there\r\n)"},
       {"the date is shown in UTC", "FETCH 1 INTERNALDATE", "* 1 FETCH (INTERNALDATE \" 5-Jan-2026 10:00:00 +0000\")"},
       {"envelope of the summary", "FETCH 1 ENVELOPE",
        "* 1 FETCH (ENVELOPE (\"Mon, 5 Jan 2026 10:00:00 +0000\" \"Gr=?utf-8?q?=C3=BC?=sse\" ((\"Anna\" NIL \"anna\" "

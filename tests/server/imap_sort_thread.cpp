@@ -194,7 +194,7 @@ TEST_CASE("SORT, THREAD and ESORT in a session") {
       {"RFC 5256 §3", "THREAD REFERENCES UTF-8 ALL", "* THREAD (1 2)(3)"},
       {"RFC 5256 §3", "THREAD ORDEREDSUBJECT UTF-8 ALL", "* THREAD (2 1)(3)"},
       {"charset", "SORT (DATE) X-NONE ALL", " NO [BADCHARSET"},
-      {"RFC 9394 §3.3", "UID FETCH 1:* (FLAGS) (PARTIAL -1:-1)", "* 3 FETCH (FLAGS (\\Recent) UID 3)"},
+      {"RFC 9394 §3.3", "UID FETCH 1:* (FLAGS) (PARTIAL -1:-1)", "* 3 FETCH (UID 3 FLAGS (\\Recent))"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.why);

@@ -53,6 +53,38 @@ TEST_CASE("what happened before IDLE is told behind its continuation") {
   CHECK(watcher.line().starts_with("j OK"));
 }
 
+TEST_CASE("a new keyword is named before the first message that has it, and once") {
+  house home;
+  client one(home), two(home);
+  one.login();
+  two.login();
+  for (int i = 0; i < 2; ++i) one.append("INBOX", t::first_message);
+  one.command("SELECT INBOX");
+  two.command("SELECT INBOX");
+  const auto stored = one.command("STORE 1 +FLAGS (new)");
+  REQUIRE(stored.size() == 3);
+  CHECK(stored[0] == "* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft new)");
+  CHECK(stored[1].starts_with("* 1 FETCH (FLAGS ("));
+  CHECK(one.command("NOOP").size() == 1);
+  const auto told = two.command("NOOP");
+  REQUIRE(told.size() == 3);
+  CHECK(told[0].starts_with("* FLAGS ("));
+
+  // Where the rest has to wait for a removal that may not be told.
+  two.command("STORE 2 +FLAGS.SILENT (\\Deleted)");
+  one.command("NOOP");
+  two.command("EXPUNGE");
+  two.command("STORE 1 +FLAGS (newer)");
+  const auto fetched = one.command("FETCH 1 FLAGS");
+  REQUIRE(fetched.size() == 3);
+  CHECK(fetched[0] == "* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft new newer)");
+  CHECK(fetched[1].starts_with("* 1 FETCH (FLAGS ("));
+  CHECK(one.command("FETCH 1 FLAGS").size() == 2);
+  const auto rest = one.command("NOOP");
+  CHECK(has_line(rest, "* 2 EXPUNGE"));
+  CHECK_FALSE(has_part(rest, "* FLAGS"));
+}
+
 TEST_CASE("EXPUNGE waits until it may be told, RFC 9051 §7.5.1") {
   house home;
   client one(home), two(home);

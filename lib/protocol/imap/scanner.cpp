@@ -221,13 +221,13 @@ bool scanner::flags_bare(flag_list& out) {
   arena_list<std::string_view> keywords(memory_);
   do {
     if (!flag(out, keywords)) return false;
-  } while (accept(' '));
+  } while (more());
   out.keywords = keywords.view();
   return true;
 }
 
 bool scanner::flags(flag_list& out) {
-  if (!expect('(', errc::bad_flag)) return false;
+  if (!open()) return refuse(done() ? errc::missing_argument : errc::bad_flag);
   if (accept(')')) return true;
   return flags_bare(out) && expect(')', errc::bad_flag);
 }
@@ -334,7 +334,7 @@ bool scanner::status_items_list(status_items& out) noexcept {
     }
     if (found == 0) return refuse(errc::bad_option);
     out = static_cast<status_items>(out | found);
-  } while (accept(' '));
+  } while (more());
   return expect(')');
 }
 

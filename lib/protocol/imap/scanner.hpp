@@ -52,10 +52,29 @@ class scanner {
   bool expect(char c, errc why = errc::bad_argument) noexcept {
     return accept(c) || refuse(done() ? errc::missing_argument : why);
   }
-  // SP: exactly one.
-  bool space() noexcept { return expect(' '); }
+  // RFC 9051 §9 note 2: SP is exactly one space. Programs that send more, or some behind the last argument, are understood
+  // by other servers, and so they are here.
+  bool space() noexcept {
+    if (!expect(' ')) return false;
+    skip_spaces();
+    return true;
+  }
+  // SP, and another member of the list behind it.
+  bool more() noexcept {
+    if (!accept(' ')) return false;
+    skip_spaces();
+    return !done() && peek() != ')';
+  }
+  // "(", before the first member.
+  bool open() noexcept {
+    if (!accept('(')) return false;
+    skip_spaces();
+    return true;
+  }
+  // Nothing but spaces follows.
+  bool at_end() const noexcept { return text_.find_first_not_of(' ', at_) == std::string_view::npos; }
   // Nothing may follow.
-  bool end() noexcept { return done() || refuse(errc::too_many_arguments); }
+  bool end() noexcept { return at_end() || refuse(errc::too_many_arguments); }
   // The word (capitals) in any case, followed by what cannot continue an atom.
   bool accept_word(std::string_view capitals) noexcept;
 
@@ -86,6 +105,9 @@ class scanner {
   bool status_items_list(status_items& out) noexcept;   // "(" status-att *(SP status-att) ")"
 
  private:
+  void skip_spaces() noexcept {
+    while (peek() == ' ') ++at_;
+  }
   bool quoted(std::string_view& out);
   bool literal(std::string_view& out, bool may_hold_nul = false) noexcept;
   bool flag(flag_list& into, arena_list<std::string_view>& keywords);

@@ -1,7 +1,6 @@
 #include "list_matcher.hpp"
 
 #include "briefwerk/base/limits.hpp"
-#include "briefwerk/mail/header.hpp"
 
 namespace briefwerk::server::imap {
 namespace {
@@ -10,12 +9,12 @@ constexpr std::string_view inbox = "INBOX";
 
 bool is_wildcard(char c) noexcept { return c == '*' || c == '%'; }
 
-// "inbox" as the first level means INBOX in any case (RFC 9051 §5.1).
-void raise_inbox(std::string& pattern) {
-  if (pattern.size() < inbox.size() || (pattern.size() > inbox.size() && pattern[inbox.size()] != '/' && !is_wildcard(pattern[inbox.size()])))
-    return;
-  if (mail::equals_ignoring_case(std::string_view(pattern).substr(0, inbox.size()), inbox)) inbox.copy(pattern.data(), inbox.size());
+// RFC 9051 §5.1: INBOX is one name in any case, and the first level of what is below it.
+bool is_inbox_or_below(std::string_view name) noexcept {
+  return name.starts_with(inbox) && (name.size() == inbox.size() || name[inbox.size()] == '/');
 }
+
+char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
 }  // namespace
 
@@ -37,7 +36,6 @@ list_matcher::list_matcher(std::string_view reference, std::string_view pattern)
       literals_ += !is_wildcard(c);
     }
   }
-  raise_inbox(pattern_);
 }
 
 bool list_matcher::matches(std::string_view name) const {
@@ -46,13 +44,17 @@ bool list_matcher::matches(std::string_view name) const {
   // reached_[i]: what is read of the pattern matches the first i octets of the name.
   reached_.assign(name.size() + 1, 0);
   reached_[0] = 1;
+  const std::size_t in_any_case = is_inbox_or_below(name) ? inbox.size() : 0;
   for (const char c : pattern_) {
     if (is_wildcard(c)) {
       for (std::size_t i = 1; i <= name.size(); ++i)
         if (reached_[i - 1] != 0 && (c == '*' || name[i - 1] != '/')) reached_[i] = 1;
       continue;
     }
-    for (std::size_t i = name.size(); i > 0; --i) reached_[i] = static_cast<char>(reached_[i - 1] != 0 && name[i - 1] == c);
+    for (std::size_t i = name.size(); i > 0; --i) {
+      const bool same = name[i - 1] == (i <= in_any_case ? upper(c) : c);
+      reached_[i] = static_cast<char>(reached_[i - 1] != 0 && same);
+    }
     reached_[0] = 0;
   }
   return reached_[name.size()] != 0;

@@ -206,6 +206,7 @@ class session final : public watcher {
   base::task<void> run(const wire::store_command& command);
   base::task<bool> write_stored(const wire::store_command& command, const selection& what,
                                 std::span<const std::uint32_t> changed);
+  void tell_new_keywords();
   void remember_silent(const wire::store_command& command, const selection& what, std::span<const std::uint32_t> changed);
   void remember_told(const mail::uid_set& uids);
   base::task<void> run(const wire::copy_command& command);
@@ -406,6 +407,7 @@ class session final : public watcher {
   std::shared_ptr<store::pending_snapshot> opening_;  // brings both: no command before
   // Messages whose flags the client knows up to this modseq, though announced_ is older.
   mail::uid_set told_;
+  std::vector<std::string> keywords_told_;  // those of latest_, where they were told before the rest of its changes
   std::uint64_t told_modseq_ = 0;
   mail::uid_set recent_;             // \Recent in this session (RFC 3501 §2.3.2)
   mail::uid_set saved_;              // "$" (RFC 5182)

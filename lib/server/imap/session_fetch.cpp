@@ -72,6 +72,7 @@ base::task<void> session::run(const wire::fetch_command& command) {
   const std::uint32_t lowest = keep_highest(*what);
   if (lowest != 0) turn_round(*what);
   if (command.vanished) co_await write_vanished(command);
+  if ((command.kinds & wire::bit(wire::fetch_kind::flags)) != 0) tell_new_keywords();
   fetch_plan plan(command, machine_.is_read_only() || !may(mail::rights::seen));
   bool incomplete = false, sent = true;
   if (what->count > few_messages) machine_.output().expect(send_at_ + send_at_ / 3);

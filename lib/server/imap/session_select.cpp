@@ -110,6 +110,7 @@ void session::leave_mailbox() noexcept {
   announced_.reset();
   latest_.reset();
   told_.clear();
+  keywords_told_.clear();
   recent_.clear();
   if (notify_) notify_->own_uids.clear();
   contexts_.clear();
@@ -161,7 +162,10 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
   if (machine_.is_condstore() && !std::exchange(modseq_told_, true)) {
     machine_.output().ok(codes::highest_modseq(announced_->highest_modseq), "Highest");  // RFC 7162 §3.1.2.1
   }
-  if (latest_ == announced_) co_return true;
+  if (latest_ == announced_) {
+    told_.clear();
+    co_return true;
+  }
   // RFC 5465 §3.1: who asked for no events of the selected mailbox keeps the picture of it.
   if (notify_ && notify_->selected == 0 && !own_change_) co_return true;
   auto changes = wire::compare(*announced_, *latest_, told_, told_modseq_);
@@ -171,6 +175,7 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
   }
   const auto first_new = static_cast<std::uint32_t>(latest_->lower_bound(announced_->uid_next));
   const bool tells_flags = !notify_ || (notify_->selected & wire::event_flag_change) != 0;
+  if (!keywords_told_.empty() && latest_->keywords == keywords_told_) changes.keywords = false;
   if (!tells_flags && !own_change_) {
     changes.changed.clear();
     changes.keywords = false;
@@ -192,6 +197,7 @@ base::task<bool> session::refresh(bool may_expunge, bool by_uid) {
   announced_ = latest_;
   told_.clear();
   told_modseq_ = 0;
+  keywords_told_.clear();
   co_await tell_changed_results(touched, first_new);
   if (changes.arrived && notify_) co_await tell_new_messages(first_new);
   co_return !lost_;

@@ -112,7 +112,7 @@ base::task<void> session::run(const wire::store_command& command) {
   }
   if (has_listener() && owner_ == account_) report_flags(command, done->changed, *latest_);
   if (done->after->highest_modseq >= latest_->highest_modseq) latest_ = done->after;
-  if (command.silent && !command.unchanged_since) {  // RFC 7162 §3.1.3: or MODSEQ is told all the same
+  if (command.silent && !command.unchanged_since && !machine_.is_condstore()) {  // RFC 7162 §3.1.3, §3.2: or MODSEQ is told
     remember_silent(command, *what, done->changed);
   } else {
     const bool sent = co_await write_stored(command, *what, done->changed);
@@ -134,6 +134,10 @@ base::task<bool> session::write_stored(const wire::store_command& command, const
                                        std::span<const std::uint32_t> changed) {
   const auto known = announced_;
   mail::uid_set told;
+  tell_new_keywords();
+  const auto bits = bits_of(command.flags, latest_->keywords);
+  // RFC 9051 §6.4.6: after .SILENT the client reckons the flags itself, and is told what it cannot know.
+  const bool reckons = command.silent && begins_with(latest_->keywords, known->keywords);
   const bool with_uid = command.by_uid || machine_.is_condstore(), with_modseq = machine_.is_condstore() || command.unchanged_since.has_value();
   modseqs_shown_ = with_modseq;
   for (const auto& range : what.ranges) {
@@ -146,7 +150,8 @@ base::task<bool> session::write_stored(const wire::store_command& command, const
       {
         auto row = machine_.output().fetch(i + 1, uid);
         if (with_uid) row.uid(uid);
-        row.flags(fresh->flags | recent_flag(uid), latest_->keywords);
+        if (!reckons || told_.contains(uid) || fresh->flags != applied(known->at(i).flags, command.how, bits))
+          row.flags(fresh->flags | recent_flag(uid), latest_->keywords);
         if (with_modseq) row.modseq(fresh->modseq);
       }
       told.insert(uid);
@@ -159,10 +164,18 @@ base::task<bool> session::write_stored(const wire::store_command& command, const
   co_return true;
 }
 
+// RFC 9051 §7.3.5: the names, before the first message that is told to have one of them.
+void session::tell_new_keywords() {
+  const auto& keywords = latest_->keywords;
+  if (keywords == announced_->keywords || keywords == keywords_told_) return;
+  machine_.output().flags(keywords);
+  keywords_told_ = keywords;
+}
+
 // After .SILENT the client reckons the flags itself: only where its result is the true one is nothing left to tell.
 void session::remember_silent(const wire::store_command& command, const selection& what,
                               std::span<const std::uint32_t> changed) {
-  if (machine_.is_condstore() || !begins_with(latest_->keywords, announced_->keywords)) return;
+  if (!begins_with(latest_->keywords, announced_->keywords)) return;
   const auto bits = bits_of(command.flags, latest_->keywords);
   mail::uid_set told;
   ascending_finder latest(*latest_);
@@ -265,9 +278,14 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
   own_change_ = true;
   // RFC 6851 §4.3: COPYUID goes before the EXPUNGE responses.
   if (!code.empty()) machine_.output().ok(code, "Moved");
-  code = limited("", lowest);
-  co_await finish(condition::ok, code, "Moved", true, by_uid);
+  // As for EXPUNGE (RFC 7162 §3.2.7), though RFC 6851 does not ask for it: the client that has it need not resynchronise.
+  const bool still_there = co_await refresh(true, by_uid);
   own_change_ = false;
+  if (!still_there) co_return;
+  code.clear();
+  if (machine_.is_qresync() && !mapping->from.empty()) code = codes::highest_modseq(latest_->highest_modseq);
+  code = limited(std::move(code), lowest);
+  machine_.complete(condition::ok, code, "Moved");
 }
 
 base::task<void> session::run(const wire::expunge_command& command) {

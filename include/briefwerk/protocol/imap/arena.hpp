@@ -83,6 +83,12 @@ class arena_list {
     return *::new (static_cast<void*>(data_ + size_++)) T(value);
   }
 
+  T& push_front(const T& value) {
+    push_back(value);
+    std::memmove(static_cast<void*>(data_ + 1), data_, (size_ - 1) * sizeof(T));
+    return *::new (static_cast<void*>(data_)) T(value);
+  }
+
   T& operator[](std::size_t i) noexcept { return data_[i]; }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }

@@ -38,7 +38,7 @@ class append_reader {
     return true;
   }
   bool read_further() {
-    if (in_.done() && !at_literal_) return stop(append_arguments::stop::end, append_place::message);
+    if (in_.at_end() && !at_literal_) return stop(append_arguments::stop::end, append_place::message);
     return read_message();
   }
 

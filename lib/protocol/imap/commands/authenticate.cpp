@@ -7,7 +7,7 @@ namespace briefwerk::protocol::imap {
 base::result<command> parse_authenticate(scanner& in) {
   authenticate_command parsed;
   if (!in.space() || !in.atom(parsed.mechanism)) return in.failure();
-  if (!in.done()) {
+  if (!in.at_end()) {
     std::string_view response;
     if (!in.space() || !in.run(response, in_astring)) return in.failure();
     parsed.initial_response = response;

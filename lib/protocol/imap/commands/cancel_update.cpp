@@ -10,7 +10,7 @@ base::result<command> parse_cancel_update(scanner& in) {
     if (!in.space() || !in.string(tag)) return in.failure();
     if (tags.size() == 64) return in.failure(errc::too_many);
     tags.push_back(tag);
-  } while (!in.done());
+  } while (!in.at_end());
   return cancel_update_command{tags.view()};
 }
 

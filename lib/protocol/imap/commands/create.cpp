@@ -6,7 +6,7 @@ namespace briefwerk::protocol::imap {
 base::result<command> parse_create(scanner& in) {
   create_command parsed;
   if (!in.space() || !in.mailbox(parsed.mailbox)) return in.failure();
-  if (in.done()) return parsed;
+  if (in.at_end()) return parsed;
   if (!in.space() || !in.expect('(')) return in.failure();
   if (!in.accept_word("USE")) return in.failure(errc::bad_option);
   if (!in.space() || !in.expect('(')) return in.failure();
@@ -19,7 +19,7 @@ base::result<command> parse_create(scanner& in) {
       const auto use = mail::parse_special_use({name.data() - 1, name.size() + 1});
       if (!use) parsed.unknown_use = true;
       else if (uses.size() < 16) uses.push_back(*use);
-    } while (in.accept(' '));
+    } while (in.more());
     if (!in.expect(')')) return in.failure();
   }
   if (!in.expect(')') || !in.end()) return in.failure();

@@ -10,7 +10,7 @@ base::result<command> parse_enable(scanner& in) {
     if (!in.space() || !in.atom(name)) return in.failure();
     if (names.size() == 64) return in.failure(errc::too_many);
     names.push_back(name);
-  } while (!in.done());
+  } while (!in.at_end());
   return enable_command{names.view()};
 }
 

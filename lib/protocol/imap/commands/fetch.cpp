@@ -56,7 +56,7 @@ bool read_fields(scanner& in, fetch_item& item) {
     std::string_view name;
     if (!in.astring(name)) return false;
     fields.push_back(name);
-  } while (in.accept(' '));
+  } while (in.more());
   item.fields = fields.view();
   return in.expect(')', errc::bad_section);
 }
@@ -136,12 +136,12 @@ bool read_items(scanner& in, arena_list<fetch_item>& items, fetch_kinds& kinds) 
     for (const auto& item : items.view()) kinds |= bit(item.kind);
     return true;
   }
-  const bool list = in.accept('(');
+  const bool list = in.open();
   do {
     fetch_item item;
     if (!read_item(in, item)) return false;
     add_item(item, items, kinds);
-  } while (list && in.accept(' '));
+  } while (list && in.more());
   return !list || in.expect(')');
 }
 
@@ -150,7 +150,8 @@ bool read_modifiers(scanner& in, fetch_command& fetch) {
   do {
     if (in.accept_word("CHANGEDSINCE")) {
       std::uint64_t modseq = 0;
-      if (!in.space() || !in.number64(modseq, false)) return false;
+      // 0 is no mod-sequence, but what programs that know none yet send: all has changed since.
+      if (!in.space() || !in.number64(modseq)) return false;
       fetch.changed_since = modseq;
     } else if (fetch.by_uid && !fetch.partial && in.accept_word("PARTIAL")) {  // RFC 9394 §3.3
       if (!in.space() || !read_result_range(in, fetch.partial.emplace())) return false;
@@ -159,7 +160,7 @@ bool read_modifiers(scanner& in, fetch_command& fetch) {
     } else {
       return in.refuse(errc::bad_option);
     }
-  } while (in.accept(' '));
+  } while (in.more());
   // RFC 7162 §3.2.6: VANISHED goes with UID FETCH and CHANGEDSINCE only.
   return (!fetch.vanished || (fetch.by_uid && fetch.changed_since)) || in.refuse(errc::bad_option);
 }
@@ -172,7 +173,7 @@ bool read_fetch_list(scanner& in, std::span<const fetch_item>& items, fetch_kind
     fetch_item item;
     if (!read_item(in, item)) return false;
     add_item(item, read, kinds);
-  } while (in.accept(' '));
+  } while (in.more());
   items = read.view();
   return in.expect(')');
 }
@@ -184,11 +185,11 @@ base::result<command> parse_fetch(scanner& in, bool by_uid) {
   if (!in.space() || !in.set(fetch.messages) || !in.space()) return in.failure();
   arena_list<fetch_item> items(in.memory());
   if (!read_items(in, items, fetch.kinds)) return in.failure();
-  if (in.accept(' ') && (!in.expect('(') || !read_modifiers(in, fetch) || !in.expect(')'))) return in.failure();
+  if (in.more() && (!in.expect('(') || !read_modifiers(in, fetch) || !in.expect(')'))) return in.failure();
   if (!in.end()) return in.failure();
-  // RFC 9051 §6.4.9: UID FETCH always tells the UID.
+  // RFC 9051 §6.4.9: UID FETCH always tells the UID. In front: programs look for it before the first literal.
   if (by_uid && (fetch.kinds & bit(fetch_kind::uid)) == 0) {
-    items.push_back({.kind = fetch_kind::uid});
+    items.push_front({.kind = fetch_kind::uid});
     fetch.kinds |= bit(fetch_kind::uid);
   }
   // RFC 7162 §3.1.4.1: CHANGEDSINCE asks for MODSEQ as well.

@@ -15,7 +15,7 @@ base::result<command> parse_id(scanner& in) {
         if (!in.string(name) || !in.space() || !in.nstring(value)) return in.failure();
         if (fields.size() == 30) return in.failure(errc::too_many);
         fields.push_back({name, value});
-      } while (in.accept(' '));
+      } while (in.more());
       if (!in.expect(')')) return in.failure();
     }
   }

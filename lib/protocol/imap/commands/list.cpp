@@ -14,7 +14,7 @@ bool read_selection(scanner& in, list_command& list) {
     else if (in.accept_word("RECURSIVEMATCH")) list.recursive_match = true;
     else if (in.accept_word("SPECIAL-USE")) list.select_special_use = true;
     else return in.refuse(errc::bad_option);
-  } while (in.accept(' '));
+  } while (in.more());
   if (!in.expect(')')) return false;
   // RFC 5258 §3.1: RECURSIVEMATCH needs an option that selects.
   return !list.recursive_match || list.select_subscribed || list.select_special_use || in.refuse(errc::bad_option);
@@ -37,7 +37,7 @@ bool read_return(scanner& in, list_command& list) {
     } else {
       return in.refuse(errc::bad_option);
     }
-  } while (in.accept(' '));
+  } while (in.more());
   return in.expect(')');
 }
 
@@ -54,7 +54,7 @@ bool read_patterns(scanner& in, list_command& list) {
       if (!in.list_mailbox(pattern)) return false;
       if (patterns.size() == 256) return in.refuse(errc::too_many);
       patterns.push_back(pattern);
-    } while (in.accept(' '));
+    } while (in.more());
     if (!in.expect(')')) return false;
   }
   list.patterns = patterns.view();
@@ -72,7 +72,7 @@ base::result<command> parse_list(scanner& in) {
     if (!read_selection(in, list) || !in.space()) return in.failure();
   }
   if (!in.mailbox(list.reference) || !in.space() || !read_patterns(in, list)) return in.failure();
-  if (!in.done()) {
+  if (!in.at_end()) {
     list.extended = true;
     if (!in.space() || !read_return(in, list) || !in.end()) return in.failure();
   }

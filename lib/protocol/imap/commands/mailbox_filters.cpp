@@ -26,7 +26,7 @@ bool read_mailboxes(scanner& in, mailbox_filter& filter) {
     if (!in.mailbox(name)) return false;
     if (names.size() == base::limits::imap_notify_mailboxes) return in.refuse(errc::too_many);
     names.push_back(name);
-  } while (list && in.accept(' '));
+  } while (list && in.more());
   filter.names = names.view();
   return !list || in.expect(')');
 }

@@ -46,7 +46,7 @@ bool read_options(scanner& in, get_metadata_command& get) {
     } else {
       return in.refuse(errc::bad_option);
     }
-  } while (in.accept(' '));
+  } while (in.more());
   return in.expect(')');
 }
 
@@ -58,7 +58,7 @@ bool read_entry_list(scanner& in, std::span<const std::string_view>& entries) {
     if (!read_entry(in, entry)) return false;
     if (found.size() == base::limits::imap_entries) return in.refuse(errc::too_many);
     found.push_back(entry);
-  } while (in.accept(' '));
+  } while (in.more());
   entries = found.view();
   return in.expect(')');
 }
@@ -111,7 +111,7 @@ base::result<command> parse_set_metadata(scanner& in) {
     if (!is_whole_entry(one.entry)) return in.failure(errc::bad_argument);
     if (values.size() == base::limits::imap_entries) return in.failure(errc::too_many);
     values.push_back(one);
-  } while (in.accept(' '));
+  } while (in.more());
   if (!in.expect(')') || !in.end()) return in.failure();
   set.values = values.view();
   return set;

@@ -17,7 +17,7 @@ bool read_sources(scanner& in, multisearch_command& search) {
     if (source.scope == mailbox_scope::selected_delayed) return in.refuse(errc::bad_option);
     if (sources.size() == base::limits::imap_notify_groups) return in.refuse(errc::too_many);
     sources.push_back(source);
-  } while (in.accept(' '));
+  } while (in.more());
   search.sources = sources.view();
   return in.expect(')');
 }

@@ -48,7 +48,7 @@ bool read_events(scanner& in, notify_group& group) {
   const bool list = in.accept('(');
   do {
     if (!read_event(in, group)) return false;
-  } while (in.accept(' '));
+  } while (in.more());
   return !list || in.expect(')');
 }
 
@@ -88,7 +88,7 @@ base::result<command> parse_notify(scanner& in) {
     selected += is_selected(group) ? 1 : 0;
     if (groups.size() == base::limits::imap_notify_groups) return in.failure(errc::too_many);
     groups.push_back(group);
-  } while (in.accept(' '));
+  } while (in.more());
   if (selected > 1) return in.failure(errc::bad_option);
   if (!in.end()) return in.failure();
   notify.groups = groups.view();

@@ -26,7 +26,7 @@ base::result<command> parse_set_quota(scanner& in) {
       std::string_view resource;
       std::uint64_t limit = 0;
       if (!in.atom(resource) || !in.space() || !in.number64(limit)) return in.failure();
-    } while (in.accept(' '));
+    } while (in.more());
     if (!in.expect(')')) return in.failure();
   }
   if (!in.end()) return in.failure();

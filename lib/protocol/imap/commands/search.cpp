@@ -74,7 +74,7 @@ class program_reader {
     if (!add({.key = search_key::all_of})) return false;
     do {
       if (!read_key(1)) return false;
-    } while (in_.accept(' '));
+    } while (in_.more());
     close(0);
     program.nodes = nodes_.view();
     return true;
@@ -127,10 +127,10 @@ class program_reader {
   // "(" search-key *(SP search-key) ")"
   bool read_list(std::size_t depth) {
     const auto at = nodes_.size();
-    if (!in_.accept('(') || !add({.key = search_key::all_of})) return false;
+    if (!in_.open() || !add({.key = search_key::all_of})) return false;
     do {
       if (!read_key(depth + 1)) return false;
-    } while (in_.accept(' '));
+    } while (in_.more());
     close(at);
     return in_.expect(')');
   }
@@ -248,7 +248,7 @@ bool read_search_returns(scanner& in, search_command& search) {
       } else {
         return in.refuse(errc::bad_option);
       }
-    } while (in.accept(' '));
+    } while (in.more());
     if (!in.expect(')')) return false;
   }
   // RFC 9394 §3.1: one of the two.

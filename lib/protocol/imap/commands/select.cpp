@@ -8,11 +8,11 @@ namespace {
 // (RFC 7162 §7); the word is read.
 bool read_qresync(scanner& in, qresync_parameters& parameters) {
   if (!in.space() || !in.expect('(') || !in.number(parameters.uid_validity, false) || !in.space() ||
-      !in.number64(parameters.modseq, false)) {
+      !in.number64(parameters.modseq)) {  // 0 is no mod-sequence, but sent by programs that know none yet
     return false;
   }
   number_set set;
-  while (in.accept(' ')) {
+  while (in.more()) {
     if (in.accept('(')) {
       if (!in.set(set, false) || !in.space()) return false;
       parameters.match_sequences = set;
@@ -34,7 +34,7 @@ bool read_qresync(scanner& in, qresync_parameters& parameters) {
 base::result<command> parse_select(scanner& in, bool read_only) {
   select_command parsed{.read_only = read_only};
   if (!in.space() || !in.mailbox(parsed.mailbox)) return in.failure();
-  if (in.done()) return parsed;
+  if (in.at_end()) return parsed;
   if (!in.space() || !in.expect('(')) return in.failure();
   do {
     if (in.accept_word("CONDSTORE")) {
@@ -44,7 +44,7 @@ base::result<command> parse_select(scanner& in, bool read_only) {
     } else {
       return in.failure(errc::bad_option);
     }
-  } while (in.accept(' '));
+  } while (in.more());
   if (!in.expect(')') || !in.end()) return in.failure();
   return parsed;
 }

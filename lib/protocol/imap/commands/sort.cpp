@@ -42,7 +42,7 @@ bool read_keys(scanner& in, sort_command& sort) {
     if (keys.size() == most_keys) return in.refuse(errc::too_many);
     key.field = found->field;
     keys.push_back(key);
-  } while (in.accept(' '));
+  } while (in.more());
   sort.keys = keys.view();
   return in.expect(')');
 }
