@@ -1,13 +1,32 @@
 #include "apps/admin/control_server.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <memory>
 #include <vector>
 
 namespace briefwerk::apps {
 namespace {
 
 constexpr std::size_t longest_request = 64u << 20;  // an import of messages
+constexpr std::chrono::seconds sign_of_life{2};
+
+// The connection whose request is worked on; null between requests.
+struct at_work {
+  net::stream* on = nullptr;
+  bool over = false;
+};
+
+// Nothing else is being written meanwhile. A client that takes nothing needs no sign.
+base::task<void> show_life(std::shared_ptr<at_work> work) {
+  for (;;) {
+    const auto slept = co_await net::sleep_for(sign_of_life);
+    if (!slept || work->over) co_return;
+    if (work->on != nullptr && work->on->is_open()) (void)::send(work->on->native_handle(), " ", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+}
 
 }  // namespace
 
@@ -37,6 +56,9 @@ void control_server::stop() {
 base::task<void> control_server::serve(net::stream stream) {
   std::vector<char> buffer(65536);
   std::string pending;
+  const auto work = std::make_shared<at_work>();
+  const std::unique_ptr<at_work, void (*)(at_work*)> ended(work.get(), [](at_work* of) { *of = {.on = nullptr, .over = true}; });
+  base::spawn_here(stream.thread(), show_life(work));
   for (;;) {
     const auto got = co_await stream.read_some(buffer);
     if (!got) co_return;
@@ -45,7 +67,9 @@ base::task<void> control_server::serve(net::stream stream) {
     for (std::size_t end; (end = pending.find('\n', searched)) != std::string::npos; searched = 0) {
       std::string request = pending.substr(0, end);
       pending.erase(0, end + 1);
+      work->on = &stream;
       std::string answer = co_await commands_.execute(std::move(request));
+      work->on = nullptr;
       answer += '\n';
       const auto sent = co_await stream.write(answer);
       if (!sent) co_return;

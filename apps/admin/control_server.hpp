@@ -1,7 +1,8 @@
 #pragma once
 
 // The control socket: a Unix socket that only the server's user (and root) may use. Each line is a request, each
-// answer a line.
+// answer a line. While a request is worked on, a space is sent every two seconds: a client tells work from a server that
+// hangs, and finds the spaces before the answer, where JSON takes them.
 
 #include <memory>
 #include <string>

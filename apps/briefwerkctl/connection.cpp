@@ -1,6 +1,7 @@
 #include "apps/briefwerkctl/connection.hpp"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,12 +23,19 @@
 namespace briefwerk::apps::ctl {
 namespace {
 
-// One side speaks at a time: nothing stands behind the line. Nothing: the other side has gone.
+// Of the socket's own time limits.
+[[noreturn]] void fail_on_silence(std::chrono::seconds silence) {
+  throw no_answer("the server does not answer: it hangs, or is stopped (nothing for " + std::to_string(silence.count()) + " s; --timeout)");
+}
+
+// One side speaks at a time: nothing stands behind the line. Nothing: the other side has gone, or (errno is EAGAIN) is
+// silent for longer than the socket waits.
 std::optional<std::string> read_line(int socket) {
   std::string line;
   char buffer[65536];
   while (!line.ends_with('\n')) {
     const ssize_t n = ::recv(socket, buffer, sizeof buffer, 0);
+    if (n == 0) errno = 0;
     if (n <= 0) return std::nullopt;
     line.append(buffer, static_cast<std::size_t>(n));
   }
@@ -48,7 +56,7 @@ bool write_line(int socket, std::string line) {
 class over_socket final : public connection {
  public:
   // With a child that answers, which ends when the socket is closed.
-  explicit over_socket(int socket, pid_t child = 0) : socket_(socket), child_(child) {}
+  explicit over_socket(int socket, pid_t child = 0, std::chrono::seconds silence = {}) : socket_(socket), child_(child), silence_(silence) {}
   ~over_socket() override {
     ::close(socket_);
     if (child_ > 0) ::waitpid(child_, nullptr, 0);
@@ -57,14 +65,23 @@ class over_socket final : public connection {
  protected:
   std::string exchange(std::string request) override {
     auto answer = write_line(socket_, std::move(request)) ? read_line(socket_) : std::nullopt;
-    if (!answer) throw failure("the server closed the control socket");
-    return std::move(*answer);
+    if (answer) return std::move(*answer);
+    if (errno == EAGAIN) fail_on_silence(silence_);
+    throw failure("the server closed the control socket");
   }
 
  private:
   const int socket_;
   const pid_t child_;
+  const std::chrono::seconds silence_;
 };
+
+// Each wait for the other side, that for a place in its queue of connections too.
+void limit_waits(int socket, std::chrono::seconds silence) {
+  const timeval most{.tv_sec = silence.count(), .tv_usec = 0};
+  (void)::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+  (void)::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+}
 
 class on_the_store final : public connection {
  public:
@@ -161,18 +178,20 @@ json connection::ask(const json& request) {
   return answer;
 }
 
-std::unique_ptr<connection> connect(const config& conf) {
+std::unique_ptr<connection> connect(const config& conf, std::chrono::seconds silence) {
   const std::string path = conf.control_path();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) throw failure("the path of the control socket is too long: " + path);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket >= 0) limit_waits(socket, silence);
   if (socket >= 0 && ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    return std::make_unique<over_socket>(socket);
+    return std::make_unique<over_socket>(socket, 0, silence);
   }
   const int why = errno;
   if (socket >= 0) ::close(socket);
+  if (why == EAGAIN) fail_on_silence(silence);
   if (why == EACCES || why == EPERM) throw failure("no permission for " + path + ": run as the server's user or as root");
   if (::geteuid() == 0 && !conf.user.empty()) return as_the_servers_user(conf);
   return std::make_unique<on_the_store>(conf);

@@ -113,7 +113,7 @@ void run_dns(const session& with, const std::string& name, bool check, const std
   const apps::config conf = with.load();
   const auto domain = mail::domain_to_ascii(name);
   if (!domain || !mail::is_domain(*domain)) throw failure(name + " is no domain name");
-  const json keys = connect(conf)->ask({{"command", "dkim.list"}, {"domain", *domain}});
+  const json keys = with.connected(conf)->ask({{"command", "dkim.list"}, {"domain", *domain}});
   const auto crypto = crypto::make_boringssl();
   const domain_records all = records_for(*domain, conf, keys, *crypto);
 

@@ -40,7 +40,7 @@ void print(const std::string& file, const json& answer) {
 }
 
 void test(const session& with, const trial& what) {
-  auto server = connect(with.load());
+  auto server = with.connected();
   json all = json::array();
   for (const std::string& file : what.files) {
     json answer = server->ask({{"command", "filter.test"},
@@ -85,7 +85,7 @@ void add_quarantine(CLI::App& app, session& with) {
   list->callback([&with] {
     json all = {{"items", json::array()}};
     std::string after;
-    for (auto server = connect(with.load());;) {
+    for (auto server = with.connected();;) {
       const json page = server->ask({{"command", "quarantine.list"}, {"after", after}});
       if (page.at("items").empty()) break;
       after = page.at("after").get<std::string>();

@@ -11,7 +11,7 @@ namespace briefwerk::apps::ctl {
 
 std::uint64_t each_message(const session& with, const std::string& account, const std::string& mailbox,
                            const std::function<void(const json& answer, std::string octets)>& use) {
-  auto server = connect(with.load());
+  auto server = with.connected();
   std::uint64_t after = 0, damaged = 0;
   for (bool more = true; more;) {
     const json page = server->ask({{"command", "mailbox.export"}, {"account", account}, {"mailbox", mailbox}, {"after", after}});
@@ -90,7 +90,7 @@ void export_account(const session& with, const std::string& account, const std::
 
 void import_mailbox(const session& with, const std::string& account, const std::string& mailbox, const std::string& path) {
   constexpr std::size_t octets_at_once = 4u << 20, messages_at_once = 200;
-  auto server = connect(with.load());
+  auto server = with.connected();
   std::uint64_t count = 0;
   std::size_t octets = 0;
   json batch = json::array();

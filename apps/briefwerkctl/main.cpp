@@ -201,7 +201,7 @@ void add_queue(CLI::App& app, session& with) {
   group->add_subcommand("list", "Show it")->callback([&with] {
     json all = {{"items", json::array()}};
     std::string after;
-    for (auto server = connect(with.load());;) {
+    for (auto server = with.connected();;) {
       const json page = server->ask({{"command", "queue.list"}, {"after", after}});
       if (page.at("items").empty()) break;
       after = page["items"].back().at("id").get<std::string>();
@@ -327,6 +327,9 @@ int main(int argc, char** argv) {
   session with;
   app.add_option("--config", with.config_file, "Configuration of the server")->envname("BRIEFWERK_CONFIG");
   app.add_flag("--json", with.as_json, "Answer in JSON, for programs");
+  app.add_option("--timeout", with.timeout, "Give up (exit code 2) when the server is silent for so many seconds, while it works it is not; 0: never")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 86400));
   app.set_version_flag("--version", "briefwerkctl " BRIEFWERK_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
@@ -350,6 +353,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {  // --help is one
     return app.exit(wrong) == 0 ? 0 : 2;
+  } catch (const no_answer& why) {
+    std::fprintf(stderr, "briefwerkctl: %s\n", why.what());
+    return 2;
   } catch (const std::exception& why) {
     std::fprintf(stderr, "briefwerkctl: %s\n", why.what());
     return 1;

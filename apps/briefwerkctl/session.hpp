@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,13 +23,16 @@ inline std::string explained(const std::vector<config_error>& errors) {
 struct session {
   std::string config_file = "/etc/briefwerk/briefwerk.json";
   bool as_json = false;
+  unsigned timeout = 30;  // seconds without a sign of life from the server; 0: no limit
 
   apps::config load() const {
     auto conf = apps::load_config(config_file);
     if (!conf) throw failure(config_file + ": " + explained(conf.error()));
     return std::move(*conf);
   }
-  json ask(const json& request) const { return connect(load())->ask(request); }
+  std::unique_ptr<connection> connected(const apps::config& conf) const { return connect(conf, std::chrono::seconds(timeout)); }
+  std::unique_ptr<connection> connected() const { return connected(load()); }
+  json ask(const json& request) const { return connected()->ask(request); }
   // Prints an answer: whole for programs, as a table of `rows` for people.
   void show(const json& answer, const char* rows, std::vector<const char*> columns) const {
     if (as_json) print_json(answer);

@@ -52,7 +52,7 @@ class teacher {
 
 void learn(const session& with, const lesson& what) {
   if (what.spam == what.ham) throw failure("give either --spam or --ham");
-  auto server = connect(with.load());
+  auto server = with.connected();
   teacher to(*server, what);
   for (const std::string& path : what.paths) {
     read_messages(path, [&](const filed_message& message) { to.take(message.octets); });

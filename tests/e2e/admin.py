@@ -598,6 +598,44 @@ def two_servers_on_one_folder():
 
 
 @check
+def a_server_that_hangs_is_told_of():
+    server = serve()
+    server.process.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    done = server.ctl("--timeout", "1", "status", ok=False)
+    that(done.returncode == 2 and b"does not answer" in done.stderr and not done.stdout, done)
+    that(time.monotonic() - begun < 20, "the time limit is not kept")
+    server.process.send_signal(signal.SIGCONT)
+    equal(server.ask("--timeout", "30", "status")["running"], True)
+    equal(server.stop(), 0)
+    # Nobody accepts: the queue of connections is full.
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as first:
+        full.bind(server.dir + "/data/control.sock")
+        full.listen(0)
+        first.connect(server.dir + "/data/control.sock")
+        done = server.ctl("--timeout", "1", "domain", "list", ok=False)
+        that(done.returncode == 2 and b"does not answer" in done.stderr, done)
+    os.unlink(server.dir + "/data/control.sock")
+
+
+@check
+def a_server_that_works_for_long_is_waited_for():
+    with socket.socket(type=socket.SOCK_DGRAM) as silent_dns:
+        silent_dns.bind(("127.0.0.1", 0))
+        server = serve(lambda c: c.setdefault("delivery", {}).update(dns_servers=["127.0.0.1:%d" % silent_dns.getsockname()[1]]))
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(server.dir + "/data/control.sock")
+            control.settimeout(60)
+            control.sendall(json.dumps({"command": "dkim.generate", "domain": "example.test", "kind": "ed25519"}).encode() + b"\n")
+            that(control.recv(1 << 20).startswith(b"{"), "an answer at once has no spaces")
+            control.sendall(json.dumps({"command": "dkim.check", "domain": "example.test"}).encode() + b"\n")
+            equal((control.recv(1), control.recv(1)), (b" ", b" "), "signs of life while DNS is silent")
+        done = server.ctl("--timeout", "3", "dkim", "check", "example.test", ok=False)  # takes longer than that
+        that(done.returncode == 1 and b"DNS does not show" in done.stderr, done)
+        equal(server.stop(), 0)
+
+
+@check
 def privileges_are_dropped():
     if os.geteuid() != 0:
         raise Skipped("needs root")
