@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "briefwerk/mail/charset.hpp"
 #include "protocol/imap/commands/commands.hpp"
 #include "protocol/imap/commands/fetch_parts.hpp"
@@ -124,6 +126,14 @@ class program_reader {
     return read;
   }
 
+  // flag-keyword = atom; programs that quote all they search for quote it too.
+  bool read_keyword(std::string_view& keyword) {
+    if (in_.peek() != '"') return in_.run(keyword, in_atom, errc::bad_flag);
+    if (!in_.string(keyword)) return false;
+    const bool is_atom = !keyword.empty() && std::ranges::all_of(keyword, [](char c) { return has_class(c, in_atom); });
+    return is_atom || in_.refuse(errc::bad_flag);
+  }
+
   // "(" search-key *(SP search-key) ")"
   bool read_list(std::size_t depth) {
     const auto at = nodes_.size();
@@ -165,7 +175,7 @@ class program_reader {
         break;
       case argument::keyword:
       case argument::id:
-        if (!in_.run(node.text, in_atom, errc::bad_flag)) return false;
+        if (!read_keyword(node.text)) return false;
         break;
       case argument::header:
         if (!in_.astring(node.field) || !in_.space() || !read_text(node.text)) return false;
