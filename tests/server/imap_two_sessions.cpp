@@ -32,6 +32,41 @@ TEST_CASE("an idling client hears of everything at once") {
   CHECK(watcher.line().starts_with("i OK"));
 }
 
+TEST_CASE("IDLE: a word now and then where nothing happens, and an end to it") {
+  using namespace std::chrono_literals;
+  {
+    house home(t::channel::plain, 1, [](auto& options) { options.idle_word_interval = 30ms; });
+    client watcher(home), other(home);
+    watcher.login();
+    other.login();
+    watcher.command("SELECT INBOX");
+    CHECK_MESSAGE(watcher.is_quiet(100ms), "not while no command is under way");
+    watcher.send("i IDLE\r\n");
+    CHECK(watcher.line() == "+ idling");
+    CHECK(watcher.line() == "* OK Still here");
+    CHECK(watcher.line() == "* OK Still here");
+    other.append("INBOX", t::first_message);
+    std::string told = watcher.line();
+    while (told == "* OK Still here") told = watcher.line();
+    CHECK(told == "* 1 EXISTS");
+    watcher.send("DONE\r\n");
+    told = watcher.line();
+    while (!told.starts_with("i ")) told = watcher.line();
+    CHECK(told.starts_with("i OK"));
+    CHECK_MESSAGE(watcher.is_quiet(100ms), "nor afterwards");
+  }
+  house home(t::channel::plain, 1, [](auto& options) {
+    options.idle_word_interval = 100ms;
+    options.idle_deadline = 350ms;
+  });
+  client watcher(home);
+  watcher.login();
+  watcher.send("i IDLE\r\n");
+  CHECK(watcher.line() == "+ idling");
+  for (int i = 0; i < 3; ++i) CHECK(watcher.line() == "* OK Still here");
+  CHECK(watcher.line() == "* BYE Idle for too long");
+}
+
 TEST_CASE("what happened before IDLE is told behind its continuation") {
   house home;
   client watcher(home), other(home);

@@ -75,6 +75,9 @@ struct imap_options {
   std::string name = "imap";                 // of the log events and counters
   std::chrono::milliseconds login_deadline{std::chrono::minutes(1)};   // for each line before the login
   std::chrono::milliseconds idle_deadline{std::chrono::minutes(30)};   // after it (RFC 9051 §5.4), IDLE included
+  // Between two words to a client in IDLE that has nothing else to be told: what stands between forgets connections that
+  // are quiet (RFC 9051 §6.3.13 lets the client wait for 29 minutes), and a client that is gone is noticed. 0: none.
+  std::chrono::milliseconds idle_word_interval{std::chrono::minutes(2)};
   std::chrono::milliseconds progress_interval{std::chrono::seconds(10)};  // between two words of a long command (RFC 9585)
   std::chrono::milliseconds write_deadline{std::chrono::minutes(5)};   // the client takes nothing
 };

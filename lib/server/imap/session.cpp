@@ -105,13 +105,22 @@ base::task<bool> session::take_input(bool idling, bool listens) {
   plain_.reset();
   if (deflate_) deflate_->rest();
   const bool is_in = machine_.state() != wire::session_state::not_authenticated;
-  stream_.set_deadline(is_in ? options().idle_deadline : options().login_deadline);
+  const auto most = is_in ? options().idle_deadline : options().login_deadline;
+  const bool has_words = idling && options().idle_word_interval != std::chrono::milliseconds(0);
+  const auto quiet = has_words ? std::exchange(quiet_for_, {}) : std::chrono::milliseconds(0);
+  const auto wait = has_words ? std::min(options().idle_word_interval, most - quiet) : most;
+  stream_.set_deadline(wait);
   for (;;) {
     waiting_ = listens;
     const auto ready = co_await stream_.readable();
     waiting_ = false;
     if (!ready) {
       if (listens && has_news(idling) && ready.error() == base::errc::cancelled && stream_.is_open()) co_return true;
+      if (ready.error() == base::errc::timed_out && quiet + wait < most) {
+        quiet_for_ = quiet + wait;
+        machine_.output().ok("", "Still here");  // written by the next step
+        co_return true;
+      }
       if (ready.error() == base::errc::timed_out) {
         machine_.abort("", "Idle for too long");
         co_return true;

@@ -421,6 +421,7 @@ class session final : public watcher {
   bool modseq_told_ = false;         // HIGHESTMODSEQ, since CONDSTORE was enabled
   bool modseqs_shown_ = false;       // the command under way told those of messages, as latest_ has them
   bool news_ = false;                // the selected mailbox may have changed
+  std::chrono::milliseconds quiet_for_{};  // in IDLE: with no other word to the client than that the server is there
   bool waiting_ = false;             // for the client or for news, in IDLE or after NOTIFY
   bool own_change_ = false;          // the command under way changed the selected mailbox itself
   bool likely_more_ = false;         // the last read filled its buffer
