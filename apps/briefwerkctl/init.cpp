@@ -1,6 +1,8 @@
 #include "apps/briefwerkctl/init.hpp"
 
 #include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -48,6 +50,31 @@ void must_be_taken(const std::string& configuration, const init_options& options
     throw failure("no such user: " + options.user + " (useradd --system " + options.user + " makes it)");
 }
 
+// The folder itself, where a symbolic link leads to it (from the usual place to a larger disk).
+fs::path behind_links(const std::string& data) {
+  std::error_code error;
+  if (!fs::is_symlink(fs::absolute(data), error)) return fs::absolute(data).lexically_normal();
+  const fs::path found = fs::canonical(data, error);
+  if (error) throw failure(data + " is a symbolic link that leads nowhere: make the folder that it names first");
+  if (!fs::is_directory(found, error)) throw failure(data + " leads to " + found.string() + ", which is no folder");
+  return found;
+}
+
+// Where others may rename what is there they could put mail and secrets of their own in its place; a folder that is theirs
+// may hold such already.
+void must_be_safe(const fs::path& data, const std::string& user) {
+  struct stat state {};
+  const passwd* const owner = user.empty() ? nullptr : ::getpwnam(user.c_str());
+  if (::stat(data.c_str(), &state) == 0 && state.st_uid != ::geteuid() && state.st_uid != 0 && !(owner && state.st_uid == owner->pw_uid))
+    throw failure(data.string() + " belongs to another user: give it to the server's user, or name another folder");
+  for (fs::path level = data.parent_path();; level = level.parent_path()) {
+    const bool open_to_all = ::stat(level.c_str(), &state) == 0 && (state.st_mode & S_IWOTH) != 0 && (state.st_mode & S_ISVTX) == 0;
+    if (open_to_all)
+      throw failure("everybody may write to " + level.string() + ", and so could replace " + data.string() + ": chmod o-w " + level.string());
+    if (level == level.parent_path()) return;
+  }
+}
+
 }  // namespace
 
 json init(const init_options& options) {
@@ -70,19 +97,22 @@ json init(const init_options& options) {
   const std::string text = "// Configuration of briefwerkd. Every key: briefwerkd --schema. After a change: briefwerkd --check.\n" +
                            conf.dump(2) + "\n";
   must_be_taken(text, options);
+  const fs::path data = behind_links(options.data);
+  must_be_safe(data, options.user);
 
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw failure("cannot make " + folder.string() + ": " + error.message());
-  fs::create_directories(options.data, error);
-  if (error) throw failure("cannot make " + options.data + ": " + error.message());
-  fs::permissions(options.data, fs::perms::owner_all, error);
+  fs::create_directories(data, error);
+  if (error) throw failure("cannot make " + data.string() + ": " + error.message());
+  fs::permissions(data, fs::perms::owner_all, error);
+  if (error) throw failure("cannot keep others out of " + data.string() + ": " + error.message());
   const auto crypto = crypto::make_boringssl();
   for (const char* name : {"decoy-secret", "srs-secret"}) {
-    if (auto made = installation_secret(options.data, name, *crypto); !made) throw failure(made.error().text);
-    must(give_to((fs::path(options.data) / name).string(), options.user, {}));
+    if (auto made = installation_secret(data.string(), name, *crypto); !made) throw failure(made.error().text);
+    must(give_to((data / name).string(), options.user, {}));
   }
-  must(give_to(options.data, options.user, {}));
+  must(give_to(data.string(), options.user, {}));
   json done = json::object();
   if (own_certificate && (!fs::exists(certificate) || !fs::exists(key))) {
     make_certificate(options, certificate, key);

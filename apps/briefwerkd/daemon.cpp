@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -180,17 +179,17 @@ struct daemon::impl {
   std::unique_ptr<net::listener> smtp_listener, submission_listener, submissions_listener, imap_listener, imaps_listener;
 };
 
+// With the rights that the server keeps: it is opened again with them, and in a folder of the user's links lead to nothing
+// else than he may write to.
 net::explained<void> daemon::impl::open_log() {
   const auto format = conf.log.format == "json" ? base::log_format::json : base::log_format::text;
   auto opened = base::open_log(conf.log.file, format, to_level(conf.log.level), base::system_clock());
   if (!opened) {
-    return std::unexpected(net::explained_error{opened.error(), "cannot open the log " + conf.log.file + ": " + opened.error().message()});
+    const std::string as = conf.user.empty() ? std::string() : " (as the user " + conf.user + ")";
+    return std::unexpected(net::explained_error{opened.error(), "cannot open the log " + conf.log.file + ": " + opened.error().message() + as});
   }
   log = std::move(*opened);
-  // Reopened later, without root's rights. Nothing else becomes the user's by a link in a folder of his.
-  std::error_code error;
-  if (!is_regular_file(std::filesystem::symlink_status(conf.log.file, error)) || std::filesystem::hard_link_count(conf.log.file, error) != 1) return {};
-  return give_to(conf.log.file, conf.user, conf.group);
+  return {};
 }
 
 net::explained<void> daemon::impl::open_tls() {
@@ -523,11 +522,14 @@ net::explained<std::unique_ptr<daemon>> daemon::create(config conf) {
   auto made = std::make_unique<impl>(std::move(conf));
   impl& all = *made;
   all.threads = std::make_unique<net::io_threads>(static_cast<unsigned>(all.conf.threads));
-  if (auto done = all.open_log(); !done) return std::unexpected(done.error());
   if (auto done = all.open_tls(); !done) return std::unexpected(done.error());
   if (auto done = all.bind(); !done) return std::unexpected(done.error());
   if (auto done = all.prepare_scanner(); !done) return std::unexpected(done.error());
+  if (all.conf.log.file != "-") {
+    if (auto done = make_file_for(all.conf.log.file, all.conf.user, all.conf.group); !done) return std::unexpected(done.error());
+  }
   if (auto done = drop_privileges(all.conf.user, all.conf.group); !done) return std::unexpected(done.error());
+  if (auto done = all.open_log(); !done) return std::unexpected(done.error());
   if (auto done = all.open_store(); !done) return std::unexpected(done.error());
   if (auto done = all.assemble(); !done) return std::unexpected(done.error());
   return std::unique_ptr<daemon>(new daemon(std::move(made)));

@@ -12,8 +12,8 @@ namespace briefwerk::apps {
 
 class daemon {
  public:
-  // Opens the log and the certificates, binds all addresses, becomes the configured user, opens the store: in this order,
-  // so that what needs rights is done with them and nothing else is.
+  // Opens the certificates, binds all addresses, becomes the configured user, opens the log and the store: in this order, so
+  // that what needs rights is done with them and nothing else is.
   static net::explained<std::unique_ptr<daemon>> create(config conf);
   ~daemon();
   daemon(const daemon&) = delete;

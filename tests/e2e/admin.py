@@ -120,6 +120,39 @@ def init_refuses_what_the_server_would_refuse():
 
 
 @check
+def init_and_links():
+    server = Server(start=False)
+    root = os.geteuid() == 0
+    os.mkdir(server.dir + "/disk")
+    os.symlink(server.dir + "/disk", server.dir + "/link")
+    server.config_file = server.dir + "/other.json"
+    init = ["init", "--hostname", "mail.example.test", *(["--user", "nobody"] if root else []), "--data"]
+    server.ctl(*init, server.dir + "/link")
+    that(os.path.islink(server.dir + "/link"), "the link stays")
+    state = os.stat(server.dir + "/disk")
+    equal((state.st_mode & 0o777, state.st_uid), (0o700, pwd.getpwnam("nobody").pw_uid if root else os.geteuid()), "the folder behind the link")
+    equal(server.read_config()["data"], server.dir + "/link", "the name that was given")
+    server.config_file = server.dir + "/third.json"
+    os.mkdir(server.dir + "/open")
+    os.mkdir(server.dir + "/open/inner")
+    os.chmod(server.dir + "/open", 0o777)
+    os.symlink("/nowhere/at/all", server.dir + "/dangling")
+    os.symlink(server.ca, server.dir + "/file")
+    rows = [("a folder that others may replace", "/open/data", b"everybody may write"), ("the same further up", "/open/inner/data", b"everybody may write"),
+            ("a link into nothing", "/dangling", b"leads nowhere"), ("a link to a file", "/file", b"no folder")]
+    if root:
+        os.mkdir(server.dir + "/theirs")
+        os.chown(server.dir + "/theirs", 12345, 12345)
+        rows.append(("a folder of somebody else", "/theirs", b"another user"))
+    for why, path, text in rows:
+        done = server.ctl(*init, server.dir + path, ok=False)
+        that(done.returncode == 1 and text in done.stderr, f"{why}: {done}")
+        that(not os.path.exists(server.config_file), f"{why}: a configuration is left")
+    os.chmod(server.dir + "/open", 0o1777)
+    server.ctl(*init, server.dir + "/open/data")
+
+
+@check
 def export_and_import():
     server = serve()
     server.account("bob@example.test")
@@ -683,6 +716,42 @@ def privileges_are_dropped():
     os.kill(server.pid, signal.SIGHUP)
     wait_for("the end of the reload", lambda: "server.reloaded" in server.log())
     that("log.reopen_failed" not in server.log(), "the log that root made cannot be opened again")
+    equal(server.stop(), 0)
+
+
+@check
+def the_log_is_opened_without_roots_rights():
+    if os.geteuid() != 0:
+        raise Skipped("needs root")
+    nobody = pwd.getpwnam("nobody")
+    server = Server(start=False, user="nobody")
+    os.mkdir(server.dir + "/theirs")
+    os.chown(server.dir + "/theirs", nobody.pw_uid, nobody.pw_gid)
+    for name in ("secret", "hard"):
+        with open(server.dir + "/" + name, "w") as f:
+            f.write("of root")
+        os.chmod(server.dir + "/" + name, 0o600)
+    os.symlink(server.dir + "/secret", server.dir + "/theirs/link")
+    os.link(server.dir + "/hard", server.dir + "/theirs/hard")
+    os.mkdir(server.dir + "/roots")
+    os.symlink(server.dir + "/roots", server.dir + "/theirs/folder")
+    for name in ("link", "hard", "folder/log"):
+        server.config["log"]["file"] = server.dir + "/theirs/" + name
+        server.write_config()
+        done = run([f"{BIN}/briefwerkd", "--config", server.config_file], ok=False)
+        that(done.returncode == 1 and b"cannot open the log" in done.stderr and b"as the user nobody" in done.stderr, f"{name}: {done}")
+    for name in ("secret", "hard"):
+        with open(server.dir + "/" + name) as f:
+            equal((f.read(), os.stat(server.dir + "/" + name).st_uid), ("of root", 0), name)
+    equal(os.listdir(server.dir + "/roots"), [], "nothing is made behind a link of the user's")
+    # In a folder that is root's alone the user could not make it.
+    server.log_file = server.config["log"]["file"] = server.dir + "/roots/log"
+    server.write_config()
+    server.start()
+    equal(os.stat(server.log_file).st_uid, nobody.pw_uid)
+    os.kill(server.pid, signal.SIGHUP)
+    wait_for("the end of the reload", lambda: "server.reloaded" in server.log())
+    that("log.reopen_failed" not in server.log(), "the log cannot be opened again")
     equal(server.stop(), 0)
 
 
