@@ -146,6 +146,9 @@ TEST_CASE("imap session: after the login") {
   const script rows[] = {
       {"pipelined commands run in order", "a NOOP\r\nb LIST \"\" *\r\nc STATUS x (SIZE)\r\n",
        "a OK Completed\r\nb OK Completed\r\nc OK Completed\r\n", "<noop><list [] [*]><status [x] 64>"},
+      {"spaces at the end of a line mean nothing", "a NOOP \r\nb LIST \"\" *  \r\nc STATUS {1+}\r\nx (SIZE) \r\nd STATUS \r\n",
+       "a OK Completed\r\nb OK Completed\r\nc OK Completed\r\nd BAD Argument missing\r\n", "<noop><list [] [*]><status [x] 64>"},
+      {"but those of a literal do", "a SELECT {2+}\r\nx \r\n", "* 3 EXISTS\r\na OK [READ-WRITE] Selected\r\n", "<select [x ]>"},
       {"RFC 9051 §6.4: a mailbox is needed", "a FETCH 1 FLAGS\r\n", "a BAD Select a mailbox first\r\n", ""},
       {"RFC 9051 §6.3.2", "a SELECT INBOX\r\nb FETCH 1 FLAGS\r\nc CLOSE\r\nd FETCH 1 FLAGS\r\n",
        "* 3 EXISTS\r\na OK [READ-WRITE] Selected\r\nb OK Completed\r\nc OK Closed\r\nd BAD Select a mailbox first\r\n",

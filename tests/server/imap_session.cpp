@@ -96,7 +96,7 @@ TEST_CASE("reading a body marks it seen, once, and says so in the same row") {
   c.append("INBOX", t::first_message);
   c.command("SELECT INBOX");
   const auto first = c.command("FETCH 1 BODY[TEXT]");
-  CHECK(has_part(first, "Hello there\r\n FLAGS (\\Seen \\Recent))"));
+  CHECK(has_part(first, "* 1 FETCH (FLAGS (\\Seen \\Recent) BODY[TEXT] {13}\r\nHello there\r\n)"));
   CHECK(first.size() == 2);
   const auto second = c.command("FETCH 1 BODY[TEXT]");
   CHECK(has_part(second, "Hello there\r\n)"));

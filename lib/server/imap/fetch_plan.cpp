@@ -111,8 +111,9 @@ bool fetch_plan::write_index_item(wire::fetch_row& row, const wire::fetch_item& 
 
 void fetch_plan::write(wire::response_writer& out, const fetch_subject& subject, std::span<const std::string> keywords) {
   auto row = begin(out, subject);
+  write_unasked(row, subject, keywords);
   for (std::size_t i = 0; i < items(); ++i) write_item(row, i, subject, keywords);
-  end(row, subject, keywords);
+  row.end();
 }
 
 wire::fetch_row fetch_plan::begin(wire::response_writer& out, const fetch_subject& subject) {
@@ -122,6 +123,12 @@ wire::fetch_row fetch_plan::begin(wire::response_writer& out, const fetch_subjec
   }
   tree_is_made_ = false;
   return out.fetch(subject.sequence, subject.entry->uid);
+}
+
+void fetch_plan::write_unasked(wire::fetch_row& row, const fetch_subject& subject, std::span<const std::string> keywords) const {
+  if (subject.report_identity && (command_.kinds & wire::bit(fetch_kind::uid)) == 0) row.uid(subject.entry->uid);
+  if (subject.report_flags && (command_.kinds & wire::bit(fetch_kind::flags)) == 0) row.flags(subject.flags, keywords);
+  if (subject.report_identity && (command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
 }
 
 void fetch_plan::write_item(wire::fetch_row& row, std::size_t index, const fetch_subject& subject,
@@ -140,15 +147,6 @@ void fetch_plan::write_item(wire::fetch_row& row, std::size_t index, const fetch
     case fetch_kind::binary_size: write_binary(row, index, subject.octets); break;
     default: write_index_item(row, item, *subject.entry, subject.flags, subject.modseq, keywords);
   }
-}
-
-void fetch_plan::end(wire::fetch_row& row, const fetch_subject& subject, std::span<const std::string> keywords) {
-  if (subject.report_flags && (command_.kinds & wire::bit(fetch_kind::flags)) == 0) row.flags(subject.flags, keywords);
-  if (subject.report_identity) {
-    if ((command_.kinds & wire::bit(fetch_kind::uid)) == 0) row.uid(subject.entry->uid);
-    if ((command_.kinds & wire::bit(fetch_kind::modseq)) == 0) row.modseq(subject.modseq);
-  }
-  row.end();
 }
 
 const mail::mime_tree& fetch_plan::tree_of(std::string_view octets) {

@@ -79,12 +79,15 @@ class fetch_plan {
     for (const auto& item : command_.items) write_index_item(row, item, entry, flags, modseq, keywords);
   }
   void write(protocol::imap::response_writer& out, const fetch_subject& subject, std::span<const std::string> keywords);
-  // The same in parts, for rows that may be large: begin(), write_item() for each of items(), end().
+  // The same in parts, for rows that may be large: begin(), write_unasked(), write_item() for each of items(), the row's
+  // end().
   protocol::imap::fetch_row begin(protocol::imap::response_writer& out, const fetch_subject& subject);
+  // What has to be told though the command does not ask for it. Before the items: scripts look no further than the first
+  // literal.
+  void write_unasked(protocol::imap::fetch_row& row, const fetch_subject& subject, std::span<const std::string> keywords) const;
   std::size_t items() const noexcept { return command_.items.size(); }
   void write_item(protocol::imap::fetch_row& row, std::size_t index, const fetch_subject& subject,
                   std::span<const std::string> keywords);
-  void end(protocol::imap::fetch_row& row, const fetch_subject& subject, std::span<const std::string> keywords);
 
  private:
   static bool write_index_item(protocol::imap::fetch_row& row, const protocol::imap::fetch_item& item,

@@ -375,9 +375,10 @@ base::task<bool> session::write_rows(fetch_plan& plan, std::vector<fetch_subject
     subject.flags |= recent_flag(subject.entry->uid);
     const std::span<const std::string> keywords = subject.in_mailbox ? latest_->keywords : announced_->keywords;
     auto row = plan.begin(machine_.output(), subject);
+    plan.write_unasked(row, subject, keywords);
     for (std::size_t i = 0; i < plan.items(); ++i) {
       plan.write_item(row, i, subject, keywords);
-      if (i + 1 == plan.items()) plan.end(row, subject, keywords);
+      if (i + 1 == plan.items()) row.end();
       if (output_is_full()) {
         const bool sent = co_await send_collected();
         if (!sent) co_return false;

@@ -278,7 +278,7 @@ base::task<void> session::transfer(const wire::number_set& messages, bool by_uid
   own_change_ = true;
   // RFC 6851 §4.3: COPYUID goes before the EXPUNGE responses.
   if (!code.empty()) machine_.output().ok(code, "Moved");
-  // As for EXPUNGE (RFC 7162 §3.2.7), though RFC 6851 does not ask for it: the client that has it need not resynchronise.
+  // RFC 6851 §4.4.
   const bool still_there = co_await refresh(true, by_uid);
   own_change_ = false;
   if (!still_there) co_return;

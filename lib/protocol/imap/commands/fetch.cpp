@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <functional>
+
 #include "protocol/imap/commands/commands.hpp"
 #include "protocol/imap/commands/fetch_parts.hpp"
 #include "protocol/imap/commands/search_parts.hpp"
@@ -165,6 +168,23 @@ bool read_modifiers(scanner& in, fetch_command& fetch) {
   return (!fetch.vanished || (fetch.by_uid && fetch.changed_since)) || in.refuse(errc::bad_option);
 }
 
+bool is_octets(const fetch_item& item) noexcept {
+  constexpr fetch_kinds octets = bit(fetch_kind::section) | bit(fetch_kind::rfc822) | bit(fetch_kind::rfc822_header) |
+                                 bit(fetch_kind::rfc822_text) | bit(fetch_kind::binary);
+  return (octets & bit(item.kind)) != 0;
+}
+
+// Octets of messages behind all that is short, whatever the order asked: programs read flags and dates in front of the
+// first literal.
+std::span<const fetch_item> octets_last(std::span<const fetch_item> items, arena& memory) {
+  if (std::ranges::is_partitioned(items, std::not_fn(is_octets))) return items;
+  arena_list<fetch_item> ordered(memory);
+  for (const bool octets : {false, true})
+    for (const auto& item : items)
+      if (is_octets(item) == octets) ordered.push_back(item);
+  return ordered.view();
+}
+
 }  // namespace
 
 bool read_fetch_list(scanner& in, std::span<const fetch_item>& items, fetch_kinds& kinds) {
@@ -197,7 +217,7 @@ base::result<command> parse_fetch(scanner& in, bool by_uid) {
     items.push_back({.kind = fetch_kind::modseq});
     fetch.kinds |= bit(fetch_kind::modseq);
   }
-  fetch.items = items.view();
+  fetch.items = octets_last(items.view(), in.memory());
   return fetch;
 }
 
