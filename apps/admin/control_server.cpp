@@ -60,6 +60,8 @@ base::task<void> control_server::serve(net::stream stream) {
   const std::unique_ptr<at_work, void (*)(at_work*)> ended(work.get(), [](at_work* of) { *of = {.on = nullptr, .over = true}; });
   base::spawn_here(stream.thread(), show_life(work));
   for (;;) {
+    const auto ready = co_await stream.readable();  // between requests a stop of the server ends it
+    if (!ready) co_return;
     const auto got = co_await stream.read_some(buffer);
     if (!got) co_return;
     std::size_t searched = pending.size();

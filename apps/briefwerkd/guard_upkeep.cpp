@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <string>
 
 #include "apps/briefwerkd/starter.hpp"
 
@@ -41,13 +42,13 @@ void guard_upkeep::run_hook() {
   const auto all = guard_.list(static_cast<std::size_t>(-1));
   const std::string text = server::nft_ruleset(all.bans, options_.nft, base::system_clock().now());
   const auto done = feed_program(options_.hook, text, options_.hook_every);
-  if (done) {
+  if (done && *done == 0) {
     told_ = now;
     return;
   }
   // Tried again next time: what is wrong may be mended meanwhile.
   log_.log(log_level::error, "guard.hook_failed",
-           {{"program", options_.hook.front()}, {"reason", done.error().message()}});
+           {{"program", options_.hook.front()}, {"reason", done ? "it ended with " + std::to_string(*done) : done.error().message()}});
 }
 
 namespace {
@@ -71,7 +72,7 @@ int file_of(std::string_view input) {
 
 }  // namespace
 
-base::status feed_program(const std::vector<std::string>& command, std::string_view input,
+base::result<int> feed_program(const std::vector<std::string>& command, std::string_view input,
                           std::chrono::milliseconds within) {
   const int in = file_of(input);
   if (in < 0) return base::fail(system_error(errno));
@@ -81,8 +82,7 @@ base::status feed_program(const std::vector<std::string>& command, std::string_v
   if (failed != 0) return base::fail(system_error(failed));
   const int status = wait_for_end(child, within);
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return base::fail(base::errc::timed_out);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return base::fail(base::errc::denied);
-  return {};
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace briefwerk::apps

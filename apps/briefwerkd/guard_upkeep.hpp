@@ -40,9 +40,9 @@ class guard_upkeep {
   std::jthread thread_;  // ends first
 };
 
-// Runs a program with this text on its standard input; its own output is dropped. Without an error: it ended with 0
-// within the time. timed_out: it was killed.
-base::status feed_program(const std::vector<std::string>& command, std::string_view input,
+// Runs a program with this text on its standard input; its own output is dropped. Answers its exit code, or that of a
+// shell (128 and its number) where a signal ended it. timed_out: it was killed.
+base::result<int> feed_program(const std::vector<std::string>& command, std::string_view input,
                           std::chrono::milliseconds within);
 
 }  // namespace briefwerk::apps

@@ -72,7 +72,8 @@ void describe(Visitor& v, login_guard_config& c) {
   v.number("addresses", c.addresses, 1024, 1u << 24, "Addresses remembered; 160 octets of memory each.");
   v.texts("hook", c.hook,
           "A program with its arguments that gets the bans for nftables on its standard input whenever they changed, for "
-          "instance /usr/sbin/nft -f -; empty: none.");
+          "instance /usr/sbin/nft -f -; empty: none. It has the rights of the server's user: nft needs CAP_NET_ADMIN, which a "
+          "server that starts as root gives up with all others when it becomes `user`.");
   v.number("hook_seconds", c.hook_seconds, 1, 3600, "The least time between two runs of the hook; one that takes longer is ended.");
 }
 

@@ -144,15 +144,18 @@ status tend_log_files(const std::string& path, const log_files_options& options,
   };
   const day today = std::chrono::floor<std::chrono::days>(now);
   if (options.keep.count() == 0) return outcome;
-  if (const auto begun = first_day(path); begun && *begun < today) note(set_aside(path, *begun, log));
+  std::error_code error;
+  // Reading a pipe or a device may never end.
+  if (const auto begun = fs::is_regular_file(path, error) ? first_day(path) : std::nullopt; begun && *begun < today) note(set_aside(path, *begun, log));
 
   const fs::path whole(path);
   const std::string prefix = whole.filename().string() + "-";
-  std::error_code error;
   fs::directory_iterator all(whole.has_parent_path() ? whole.parent_path() : fs::path("."), error);
   if (error) return fail(error);
   std::vector<fs::path> old;
-  for (const auto& one : all) old.push_back(one.path());
+  for (const auto& one : all) {
+    if (one.is_regular_file(error)) old.push_back(one.path());
+  }
   for (const fs::path& one : old) {
     const std::string name = one.filename().string();
     if (!name.starts_with(prefix)) continue;

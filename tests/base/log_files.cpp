@@ -1,5 +1,9 @@
 #include "briefwerk/base/log_files.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -83,6 +87,24 @@ TEST_CASE("log files: what is of others stays, and a second file of a day has a 
   std::ofstream(path) << "2026-03-01T12:00:00.000Z info x\n";
   REQUIRE(base::tend_log_files(path, {.keep = std::chrono::days(0)}, time.now(), *log, key).has_value());
   CHECK(where.files().size() == 6);
+}
+
+TEST_CASE("log files: a pipe or a device is left alone: reading it may never end") {
+  const folder where;
+  const std::string path = where.path + "/mail.log";
+  base::manual_clock time(day(2));
+  for (const char* name : {"/mail.log", "/mail.log-2026-03-01"}) REQUIRE(::mkfifo((where.path + name).c_str(), 0600) == 0);
+  const int both = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(both >= 0);
+  constexpr std::string_view line = "2026-02-01T12:00:00.000Z info x\n";
+  REQUIRE(::write(both, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  auto log = std::move(*base::open_log(path, base::log_format::text, base::log_level::info, time));
+  const base::log_files_options options{.keep = std::chrono::days(30), .with_addresses = std::chrono::days(20)};
+  CHECK(base::tend_log_files(path, options, time.now(), *log, key).has_value());
+  CHECK(where.files() == std::vector<std::string>{"mail.log", "mail.log-2026-03-01"});
+  char read[64];
+  CHECK(::read(both, read, sizeof read) == static_cast<ssize_t>(line.size()));
+  ::close(both);
 }
 
 TEST_CASE("log files: pseudonyms") {

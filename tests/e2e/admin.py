@@ -612,12 +612,18 @@ def idle_sessions_do_not_hold_up_a_stop():
     mail, clear = server.raw_tls("smtp"), server.raw("smtp")
     mail.ask("NOOP")
     clear.reply()
+    control = socket.socket(socket.AF_UNIX)
+    control.connect(server.dir + "/data/control.sock")
+    control.sendall(b'{"command": "domain.list"}\n')
+    that(control.recv(65536).endswith(b"\n"), "an answer on the control socket")
     os.kill(server.pid, signal.SIGTERM)
     for line, expected in ((idle, "* BYE"), (waiting, "* BYE"), (mail, "421 4.3.2"), (clear, "421 4.3.2")):
         got = line.line()
         that(got.startswith(expected), f"{expected} was expected, not {got!r}")
         line.close()
     equal(server.process.wait(60), 0, "exit code")
+    equal(control.recv(1), b"", "the control socket is closed")
+    control.close()
     server.process = None
 
 

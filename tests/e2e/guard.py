@@ -381,6 +381,15 @@ def exported_bans_stop_packets_in_the_kernel():
 
 
 @check
+def a_hook_that_fails_is_told_of_with_its_exit_code():
+    server = guarded(lambda config: config["login_guard"].update(hook=["/bin/sh", "-c", "exit 7"], hook_seconds=1))
+    server.ctl("ban", "add", "192.0.2.77")
+    wait_for("the failure in the log", lambda: "guard.hook_failed" in server.log())
+    that("it ended with 7" in server.log(), server.log())
+    equal(server.stop(), 0)
+
+
+@check
 def a_hook_gets_the_bans_when_they_change():
     def hooked(config):
         config["login_guard"].update(hook=["/bin/sh", "-c", f"cat > {os.path.dirname(config['data'])}/rules.new && "
