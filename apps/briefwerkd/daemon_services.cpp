@@ -61,6 +61,7 @@ server::imap_options daemon::impl::imap_options_for(const std::string& name, boo
   }
   if (!conf.administrator.empty()) made.administrator = "mailto:" + conf.administrator;
   made.idle_deadline = std::chrono::minutes(conf.limits.imap_idle_minutes);
+  made.idle_word_interval = std::chrono::seconds(conf.limits.imap_idle_word_seconds);
   return made;
 }
 

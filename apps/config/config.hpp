@@ -75,6 +75,7 @@ struct limits_config {
   std::uint64_t connections = 20000;
   std::uint64_t connections_per_address = 1000;
   std::uint64_t imap_idle_minutes = 30;
+  std::uint64_t imap_idle_word_seconds = 120;
   std::uint64_t imap_messages = 0;
   std::uint64_t imap_saved_messages = 0;
 };

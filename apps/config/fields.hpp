@@ -93,6 +93,9 @@ void describe(Visitor& v, limits_config& c) {
   v.number("connections_per_address", c.connections_per_address, 1, 1000000,
            "Connections at once from one address (IPv6: from one /64).");
   v.number("imap_idle_minutes", c.imap_idle_minutes, 30, 1440, "After so long without a word an IMAP session ends.");
+  v.number("imap_idle_word_seconds", c.imap_idle_word_seconds, 0, 1740,
+           "After so long without news a client in IDLE hears that the server is there, before what stands between forgets the "
+           "connection; longer spares the batteries of phones. 0: it hears nothing.");
   v.number("imap_messages", c.imap_messages, 0, 1000000000,
            "Messages that one IMAP command deals with, told as MESSAGELIMIT (RFC 9738: not below 1000); 0: any number.");
   v.number("imap_saved_messages", c.imap_saved_messages, 0, 1000000000,

@@ -9,8 +9,8 @@ from harness import (Server, bodies, check, equal, main, message, need, run, tha
 PASSWORD = "correct horse"
 
 
-def serve(recoverable=False):
-    server = Server(change=lambda c: c.update(auth={"recoverable_passwords": recoverable}))
+def serve(recoverable=False, **limits):
+    server = Server(change=lambda c: c.update(auth={"recoverable_passwords": recoverable}, limits=limits))
     server.domain("example.test")
     server.account("alice@example.test")
     server.account("bob@example.test")
@@ -213,6 +213,20 @@ def imap_idle_tells_of_new_mail():
         that(got.startswith("*"), f"no EXISTS, but {got!r}")
     line.send("DONE\r\n")
     that(line.until("c")[-1].startswith("c OK"), "DONE")
+    line.close()
+
+
+@check
+def imap_idle_hears_a_word_now_and_then():
+    server = serve(imap_idle_word_seconds=1)
+    line = server.raw_tls("imaps")
+    that(line.imap("a", f'LOGIN alice@example.test "{PASSWORD}"')[-1].startswith("a OK"), "LOGIN")
+    line.send("b IDLE\r\n")
+    that(line.line().startswith("+"), "IDLE")
+    for _ in range(2):
+        that((got := line.line()) == "* OK Still here", got)
+    line.send("DONE\r\n")
+    that(line.until("b")[-1].startswith("b OK"), "DONE")
     line.close()
 
 
