@@ -49,7 +49,10 @@ class test_file final : public io_file {
     std::lock_guard lock(disk_.mutex_);
     const base::status on = disk_.step();
     if (!on) return on;
-    if (disk_.sync_fails_) return base::fail(io_error(EIO));
+    if (disk_.sync_fails_) {
+      of_->pending.clear();
+      return base::fail(io_error(EIO));
+    }
     for (const auto& w : of_->pending) test_disk::apply(of_->durable, w);
     of_->pending.clear();
     return {};

@@ -24,8 +24,9 @@ class test_disk final : public io {
   void set_space(std::uint64_t octets);        // so much more can be written by growing files; then ENOSPC
   void unlimited_space();
   void short_writes(bool on);                  // each write takes a part only
-  void fail_syncs(bool on);
+  void fail_syncs(bool on);                    // what was to be synced is lost, and counts as synced: readable, until the power goes
   void power_off_after(std::uint64_t steps);   // so many writes and syncs, then nothing works any more
+  void go_on() { power_off_after(~0ull); }     // the process died, and not the machine: all that was written can be read
   bool is_off() const;
 
   // Power comes back: of what was written since each file's last sync some parts are there and some are not, down to

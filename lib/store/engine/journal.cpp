@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <random>
 
 #include "briefwerk/base/checksum.hpp"
@@ -129,8 +130,18 @@ base::status journal::replay_segment(segment& s, bool last, std::uint64_t start,
                             ", expected " + std::to_string(next_.group));
   auto view = segments_.view(s);
   if (!view) return base::fail(view.error());
-  const auto each = [&](std::uint64_t group, std::uint64_t end, std::string_view payload) {
-    return apply(payload, {s.header.number, end, group + 1});
+  // Each is applied when the next is known to follow: the last one may not be on the disk yet.
+  struct found_group {
+    std::uint64_t begin;
+    journal_position end;
+    std::string_view payload;
+  };
+  std::optional<found_group> held;
+  const auto each = [&](std::uint64_t group, std::uint64_t end, std::string_view payload) -> base::status {
+    const std::uint64_t begin = held ? held->end.offset : start;
+    const base::status applied = held ? apply(held->payload, held->end) : base::status();
+    held = {begin, {s.header.number, end, group + 1}, payload};
+    return applied;
   };
   auto walked = walk_groups(view->view(), start, s.header.salt, next_.group, each);
   if (!walked) return base::fail(walked.error());
@@ -139,17 +150,25 @@ base::status journal::replay_segment(segment& s, bool last, std::uint64_t start,
     return corrupt(why, "journal segment " + name + ": damaged at offset " + std::to_string(*walked->corrupt) +
                             ", in group " + std::to_string(walked->next_group) + ", with later data behind it");
   next_ = {s.header.number, walked->end, walked->next_group};
-  if (last && walked->end < s.end) return cut(s, walked->end);
+  base::status done;
+  if (last && (held || walked->end < s.end)) {
+    const std::uint64_t begin = held ? held->begin : walked->end;
+    done = settle_end(s, begin, view->view().substr(begin, walked->end - begin));
+  }
   s.end = walked->end;
-  return {};
+  if (done && held) done = apply(held->payload, held->end);
+  return done;
 }
 
-base::status journal::cut(segment& s, std::uint64_t end) {
+// The last group may be here without its sync: the process died before it, or it failed, after which the kernel takes pages
+// for clean that are not on the disk. Written again, they are not; all groups before were synced.
+base::status journal::settle_end(segment& s, std::uint64_t begin, std::string_view last_group) {
   auto file = disk_.open(s.path, false);
   if (!file) return base::fail(file.error());
-  base::status done = (*file)->truncate(end);
+  const std::string copy(last_group);  // of a mapping of the same file
+  base::status done = (*file)->write_all(copy, begin);
+  if (done && begin + copy.size() < s.end) done = (*file)->truncate(begin + copy.size());
   if (done) done = (*file)->sync();
-  s.end = end;
   return done;
 }
 

@@ -36,7 +36,8 @@ class journal {
   using apply_function = std::function<base::status(std::string_view payload, const journal_position& end)>;
 
   // Opens or creates the journal in `folder`, and applies the groups from `from` on. A group that a crash cut short
-  // at the very end is removed. corrupt: damage before the end, `why` tells where; nothing is changed then.
+  // at the very end is removed; one that is whole is made durable before it is applied. corrupt: damage before the end,
+  // `why` tells where; the journal is not changed then.
   static base::result<std::unique_ptr<journal>> open(io& disk, const std::string& folder,
                                                      const journal_options& settings, const journal_position& from,
                                                      const apply_function& apply, std::string& why);
@@ -68,7 +69,7 @@ class journal {
   base::status load(std::string& why);
   base::status replay(const journal_position& from, const apply_function& apply, std::string& why);
   base::status replay_segment(segment& s, bool last, std::uint64_t start, const apply_function& apply, std::string& why);
-  base::status cut(segment& s, std::uint64_t end);
+  base::status settle_end(segment& s, std::uint64_t begin, std::string_view last_group);
   base::status start_segment();
   base::status open_active(segment& s);
   void append(std::string_view octets);
