@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -286,6 +289,52 @@ TEST_CASE("journal: a dead message becomes a hole, a dead segment goes") {
   o = open(*disk, path, {.segment_octets = 100'000}, until);
   REQUIRE(o.j);
   CHECK(o.batches.size() == 1);
+  for (const auto& ref : live) CHECK(o.j->read(ref));
+}
+
+TEST_CASE("journal: batches between messages that stay give their space back") {
+  folder where;
+  auto disk = make_system_io();
+  const std::string path = where.path() + "/journal";
+  auto o = open(*disk, path, {.segment_octets = 1u << 20, .zero_ahead_octets = 0});
+  REQUIRE(o.j);
+  const auto allocated = [&] {
+    std::uint64_t octets = 0;
+    for (const auto& file : std::filesystem::directory_iterator(path)) {
+      struct stat info {};
+      REQUIRE(::stat(file.path().c_str(), &info) == 0);
+      octets += static_cast<std::uint64_t>(info.st_blocks) * 512;
+    }
+    return octets;
+  };
+  std::vector<blob_ref> live;
+  for (int i = 0; i < 4; ++i) {
+    live.push_back(*add(*o.j, "a message that stays", "batch"));
+    for (int n = 0; n < 700; ++n) {
+      REQUIRE(o.j->begin(0));
+      REQUIRE(o.j->commit(std::string(1000, 'f')));
+    }
+  }
+  REQUIRE(allocated() > 2'500'000);
+  std::sort(live.begin(), live.end());
+  const auto until = o.j->next();
+  REQUIRE(o.j->begin(0));
+  REQUIRE(o.j->commit("later"));
+  dead_ledger dead;
+  for (int round = 0; round < 2; ++round) {
+    dead.begin({});
+    auto report = o.j->collect(until, live, dead, std::chrono::hours(1));
+    dead.end();
+    REQUIRE(report);
+    CHECK(report->live == live.size());
+    CHECK(report->freed == 0);
+    CHECK(allocated() < 1'100'000);  // the segment in use, and little of those before
+  }
+  for (const auto& ref : live) CHECK(o.j->read(ref));
+  o.j.reset();
+  o = open(*disk, path, {.segment_octets = 1u << 20}, until);
+  REQUIRE(o.j);
+  CHECK(o.batches == std::vector<std::string>{"later"});
   for (const auto& ref : live) CHECK(o.j->read(ref));
 }
 

@@ -80,7 +80,7 @@ class journal {
   struct dead_run;
   struct sweep;
   base::status collect_segment(segment& s, std::uint64_t end, bool sealed, sweep& state);
-  base::status free_runs(segment& s, const std::vector<dead_run>& runs);
+  base::status free_runs(segment& s, const std::vector<dead_run>& runs, bool sealed);
   base::status delete_segment(segment& s);
 
   io& disk_;

@@ -12,6 +12,8 @@ using namespace journal_format;
 
 namespace {
 constexpr std::uint64_t page_octets = 4096;  // what a file system gives back; asking for less is harmless
+// Batches alone are worth a hole from here on. (What is left of a run that became one is not, and is not asked for again.)
+constexpr std::uint64_t least_hole_of_batches = 16u << 10;
 }
 
 // Neighbouring records that nobody needs: one hole.
@@ -82,23 +84,28 @@ base::status journal::collect_segment(segment& s, std::uint64_t end, bool sealed
   state.report.freed += freed;
   state.report.freed_octets += freed_octets;
   if (sealed && waiting == 0 && !state.live_of_segment.contains(s.header.number)) return delete_segment(s);
-  return freed == 0 ? base::status() : free_runs(s, runs);
+  return free_runs(s, runs, sealed);
 }
 
 // A header is marked in place: four octets that no sector tears, outside of its checksum. Were the mark lost, the
-// blob would be found dead again.
-base::status journal::free_runs(segment& s, const std::vector<dead_run>& runs) {
+// blob would be found dead again. Batches alone go from finished segments only: there a hole is never taken for the
+// journal's end, should the index be lost.
+base::status journal::free_runs(segment& s, const std::vector<dead_run>& runs, bool sealed) {
+  const auto is_hole = [&](const dead_run& run) {
+    return !run.fresh.empty() || (sealed && run.end - run.begin >= least_hole_of_batches);
+  };
+  if (std::ranges::none_of(runs, is_hole)) return {};
   auto file = disk_.open(s.path, false);
   if (!file) return base::fail(file.error());
   for (const auto& run : runs) {
-    if (run.fresh.empty()) continue;
+    if (!is_hole(run)) continue;
     for (const std::uint64_t at : run.fresh) {
       const base::status marked = (*file)->write_all(freed_mark, at);
       if (!marked) return marked;
     }
     const std::uint64_t begin = (run.begin + page_octets - 1) / page_octets * page_octets;
     const std::uint64_t end = run.end / page_octets * page_octets;
-    if (end <= begin) continue;
+    if (end <= begin || (run.fresh.empty() && end - begin < least_hole_of_batches)) continue;
     const base::status punched = (*file)->punch(begin, end - begin);
     // A file system without holes: the space comes back with the whole segment.
     if (!punched && punched.error() != std::errc::operation_not_supported) return punched;
