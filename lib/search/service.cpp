@@ -313,9 +313,12 @@ void service::state::note_failure(const order& given, std::error_code why) {
   const std::lock_guard lock(mutex);
   const auto found = accounts.find(given.id);
   if (found == accounts.end()) return;
-  found->second.all = true;
-  found->second.erase = damaged;
-  found->second.due = steady_clock::now() + (damaged ? options.settle : std::chrono::milliseconds(retry_after));
+  auto& one = found->second;
+  one.all = true;
+  const bool is_asked_for = one.erase || one.gone;  // while it failed: rebuild() or forget()
+  const auto again = steady_clock::now() + (damaged ? options.settle : std::chrono::milliseconds(retry_after));
+  one.due = is_asked_for ? std::min(one.due, again) : again;
+  one.erase = one.erase || damaged;
 }
 
 }  // namespace briefwerk::search

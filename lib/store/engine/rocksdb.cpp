@@ -342,11 +342,13 @@ base::status rocksdb_engine::apply(unapplied_group& g, std::span<const change> c
 
 // After a full disk: RocksDB must be able to flush again, and what it missed is applied.
 base::status rocksdb_engine::recover() {
-  if (errors_->seen) {
+  if (errors_->seen.exchange(false)) {  // before, or an error that follows at once would be forgotten
     const rocksdb::Status resumed = db_->Resume();
-    if (!resumed.ok()) log_.log(base::log_level::error, "store.index.not_resumed", {{"reason", resumed.ToString()}});
-    if (!resumed.ok()) return base::fail(resumed.IsNoSpace() ? base::errc::no_space : base::errc::unavailable);
-    errors_->seen = false;
+    if (!resumed.ok()) {
+      errors_->seen = true;
+      log_.log(base::log_level::error, "store.index.not_resumed", {{"reason", resumed.ToString()}});
+      return base::fail(resumed.IsNoSpace() ? base::errc::no_space : base::errc::unavailable);
+    }
     log_.log(base::log_level::info, "store.index.resumed", {});
   }
   if (!unapplied_) return {};
