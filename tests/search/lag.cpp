@@ -1,5 +1,6 @@
 // An index that lags, is damaged or gone, and the service that keeps it up to date.
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -37,6 +38,35 @@ void overwrite(const std::string& folder, std::string_view with) {
     for (std::uintmax_t size = 0; size < 8192; size += with.size()) out << with;
   }
 }
+
+// Hands everything on; one turn of the indexer is held up, and fails.
+class failing_once final : public index {
+ public:
+  explicit failing_once(index& under) : under_(under) {}
+  base::result<findings> find(const store::account_id& account, store::mailbox_id mailbox, const std::vector<probe>& probes) override {
+    return under_.find(account, mailbox, probes);
+  }
+  base::result<std::unique_ptr<index_writer>> write(const store::account_id& account) override { return under_.write(account); }
+  base::result<std::vector<indexed_mailbox>> state(const store::account_id& account) override {
+    if (holds.exchange(false)) {
+      held = true;
+      while (held) std::this_thread::sleep_for(1ms);
+      return base::fail(base::errc::unavailable);
+    }
+    return under_.state(account);
+  }
+  base::status erase(const store::account_id& account) override {
+    ++erased;
+    return under_.erase(account);
+  }
+  std::vector<store::account_id> accounts() const override { return under_.accounts(); }
+
+  std::atomic<bool> holds{false}, held{false};
+  std::atomic<int> erased{0};
+
+ private:
+  index& under_;
+};
 
 }  // namespace
 
@@ -248,6 +278,29 @@ TEST_CASE("the service indexes what comes, forgets what goes, and answers") {
   REQUIRE(sync_wait(at.mail().remove_account(at.account)));
   indexing.forget(at.account);
   wait_until([&] { return at.where().accounts().empty(); });
+}
+
+TEST_CASE("a rebuild and an end that are asked for while a turn fails come soon") {
+  house at;
+  failing_once where(at.where());
+  for (int i = 0; i < 10; ++i) at.deliver(message(i));
+  service_options options{.least_messages = 5, .batch = 1};
+  options.settle = 5ms;
+  service indexing(where, at.mail(), at.directory(), options);
+  indexing.start();
+  wait_until([&] { return at.ask(common).below == 11; });
+  const auto while_a_turn_fails = [&](const std::function<void()>& ask) {
+    where.holds = true;
+    at.deliver(message(0));
+    wait_until([&] { return where.held.load(); });
+    const int before = where.erased;
+    ask();
+    where.held = false;
+    wait_until([&] { return where.erased > before; });
+  };
+  while_a_turn_fails([&] { indexing.rebuild(at.account); });
+  wait_until([&] { return at.ask(common).below == 12; });
+  while_a_turn_fails([&] { indexing.forget(at.account); });
 }
 
 TEST_CASE("little new mail is indexed after a while, and a lost index is made again") {
