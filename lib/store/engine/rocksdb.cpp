@@ -125,6 +125,7 @@ class rocksdb_engine final : public engine {
     done = settle_format(disk_, folder, why);
     if (done) done = open_index(folder + "/index", why);
     if (done) done = open_journal(folder + "/journal", why);
+    if (done) done = disk_.sync_folder(folder);  // the first time, the journal's name stands there since
     return done;
   }
 
