@@ -75,6 +75,18 @@ void must_be_safe(const fs::path& data, const std::string& user) {
   }
 }
 
+// It becomes the server's alone, with all that is in it: not a folder that others live in. Beside the configuration is no
+// other's place.
+void must_be_its_own(const fs::path& data, const fs::path& configuration) {
+  std::error_code error;
+  if (!fs::exists(data, error) || fs::equivalent(data, configuration, error)) return;
+  if (fs::exists(data / "decoy-secret", error) || fs::exists(data / "store", error)) return;
+  for (const auto& one : fs::directory_iterator(data, error)) {
+    if (one.path().filename() == "lost+found") continue;
+    throw failure(data.string() + " holds " + one.path().filename().string() + " and no data of Briefwerk: name a folder of its own");
+  }
+}
+
 }  // namespace
 
 json init(const init_options& options) {
@@ -99,6 +111,7 @@ json init(const init_options& options) {
   must_be_taken(text, options);
   const fs::path data = behind_links(options.data);
   must_be_safe(data, options.user);
+  must_be_its_own(data, folder);
 
   std::error_code error;
   fs::create_directories(folder, error);

@@ -73,7 +73,7 @@ int file_of(std::string_view input) {
 }  // namespace
 
 base::result<int> feed_program(const std::vector<std::string>& command, std::string_view input,
-                          std::chrono::milliseconds within) {
+                               std::chrono::milliseconds within) {
   const int in = file_of(input);
   if (in < 0) return base::fail(system_error(errno));
   pid_t child = 0;

@@ -43,6 +43,6 @@ class guard_upkeep {
 // Runs a program with this text on its standard input; its own output is dropped. Answers its exit code, or that of a
 // shell (128 and its number) where a signal ended it. timed_out: it was killed.
 base::result<int> feed_program(const std::vector<std::string>& command, std::string_view input,
-                          std::chrono::milliseconds within);
+                               std::chrono::milliseconds within);
 
 }  // namespace briefwerk::apps

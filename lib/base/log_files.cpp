@@ -146,7 +146,8 @@ status tend_log_files(const std::string& path, const log_files_options& options,
   if (options.keep.count() == 0) return outcome;
   std::error_code error;
   // Reading a pipe or a device may never end.
-  if (const auto begun = fs::is_regular_file(path, error) ? first_day(path) : std::nullopt; begun && *begun < today) note(set_aside(path, *begun, log));
+  const auto begun = fs::is_regular_file(path, error) ? first_day(path) : std::nullopt;
+  if (begun && *begun < today) note(set_aside(path, *begun, log));
 
   const fs::path whole(path);
   const std::string prefix = whole.filename().string() + "-";

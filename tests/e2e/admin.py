@@ -137,9 +137,13 @@ def init_and_links():
     os.mkdir(server.dir + "/open/inner")
     os.chmod(server.dir + "/open", 0o777)
     os.symlink("/nowhere/at/all", server.dir + "/dangling")
+    os.makedirs(server.dir + "/others/work")
+    os.chmod(server.dir + "/others", 0o755)
+    os.mkdir(server.dir + "/others/lost+found")
     os.symlink(server.ca, server.dir + "/file")
     rows = [("a folder that others may replace", "/open/data", b"everybody may write"), ("the same further up", "/open/inner/data", b"everybody may write"),
-            ("a link into nothing", "/dangling", b"leads nowhere"), ("a link to a file", "/file", b"no folder")]
+            ("a link into nothing", "/dangling", b"leads nowhere"), ("a link to a file", "/file", b"no folder"),
+            ("a folder that others live in", "/others", b"holds work")]
     if root:
         os.mkdir(server.dir + "/theirs")
         os.chown(server.dir + "/theirs", 12345, 12345)
@@ -148,6 +152,7 @@ def init_and_links():
         done = server.ctl(*init, server.dir + path, ok=False)
         that(done.returncode == 1 and text in done.stderr, f"{why}: {done}")
         that(not os.path.exists(server.config_file), f"{why}: a configuration is left")
+    equal(os.stat(server.dir + "/others").st_mode & 0o777, 0o755, "a folder that others live in stays as it was")
     os.chmod(server.dir + "/open", 0o1777)
     server.ctl(*init, server.dir + "/open/data")
 
